@@ -1,0 +1,88 @@
+// A secret is a value that must not be seen: a token, a password, a webhook's address.
+// It prints as a placeholder everywhere; only reveal() gives it out, and a test watches
+// who calls that. Redactor is the second wall: it removes secrets from any text that leaves
+// us (log lines, reasons in the outbox), whoever wrote the text.
+
+const PLACEHOLDER = "[secret]";
+
+/** Shorter texts are not searched for: removing "a" everywhere would destroy every message. */
+const SHORTEST_REDACTED = 4;
+
+/** Where a secret came from: in the file itself, an environment variable, or another file. */
+export type SecretSource = "literal" | "env" | "file";
+
+/** A value with no readable property; `reveal()` is the only way to it. */
+export class Secret {
+  readonly #value: string;
+  readonly source: SecretSource;
+
+  constructor(value: string, source: SecretSource) {
+    this.#value = value;
+    this.source = source;
+  }
+
+  /** The value itself, to be used and not kept. */
+  reveal(): string {
+    return this.#value;
+  }
+
+  toString(): string {
+    return PLACEHOLDER;
+  }
+
+  toJSON(): string {
+    return PLACEHOLDER;
+  }
+
+  [Symbol.for("Deno.customInspect")](): string {
+    return PLACEHOLDER;
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return PLACEHOLDER;
+  }
+}
+
+/** Replaces every appearance of the given secrets, raw or as they stand in a URL, JSON or base64. */
+export class Redactor {
+  readonly #forms: readonly string[];
+
+  constructor(secrets: Iterable<Secret>) {
+    const forms = new Set<string>();
+    for (const secret of secrets) {
+      for (const form of formsOf(secret.reveal())) {
+        if (form.length >= SHORTEST_REDACTED) forms.add(form);
+      }
+    }
+    // The longest first, so that a part never leaves the rest of the whole behind.
+    this.#forms = [...forms].sort((left, right) => right.length - left.length);
+  }
+
+  /** `text` with each secret replaced by "[secret]". */
+  redact(text: string): string {
+    let clean = text;
+    for (const form of this.#forms) clean = clean.replaceAll(form, PLACEHOLDER);
+    return clean;
+  }
+}
+
+/** The shapes in which a value may turn up in somebody's text. */
+function formsOf(value: string): string[] {
+  const forms = [value, encodeURIComponent(value), encodeURI(value)];
+  forms.push(JSON.stringify(value).slice(1, -1), base64(value));
+  if (URL.canParse(value)) {
+    // Of an address its scheme and host may be seen; what lets one in stands behind them.
+    const url = new URL(value);
+    const tail = url.pathname + url.search;
+    if (tail.length > 1) forms.push(tail, url.pathname.slice(1));
+    forms.push(url.search, url.password, decodeURIComponent(url.password), url.username);
+    forms.push(...url.searchParams.values());
+    forms.push(...url.pathname.split("/").filter((part) => part.length >= 8));
+    forms.push(url.href);
+  }
+  return forms;
+}
+
+function base64(value: string): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(value)));
+}
