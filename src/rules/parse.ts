@@ -1,0 +1,95 @@
+// Reads the `rules:` section. What cannot ever come true, such as a filter on processes in a
+// rule about supervisord itself, is a problem here and not a surprise at night.
+
+import type { ConfigNode } from "../config/node.ts";
+import {
+  CONDITION_WORDS,
+  conditionOf,
+  type ConditionWord,
+  type NamePattern,
+  type NamePatterns,
+  type Rule,
+} from "./rule.ts";
+
+/** The rules, in the order of the file. `channels` are the names that `to` may hold. */
+export function parseRules(node: ConfigNode, channels: readonly string[]): Rule[] {
+  const names = new Set<string>();
+  return node.list((item) => {
+    const rule = parseRule(item, channels);
+    if (names.has(rule.name)) item.problem(`a rule named "${rule.name}" stands above already`);
+    names.add(rule.name);
+    return rule;
+  });
+}
+
+function parseRule(node: ConfigNode, channels: readonly string[]): Rule {
+  const section = node.section();
+  const name = section.required("name").string();
+  const onNode = section.required("on");
+  const on = onNode.value === undefined
+    ? []
+    : onNode.list((word) => word.oneOf<ConditionWord>(CONDITION_WORDS));
+  const where = parseWhere(section.optional("where"), on);
+  const toNode = section.required("to");
+  const to = toNode.value === undefined ? [] : toNode.list((item) => channelName(item, channels));
+  section.end();
+  return { name, on, where, to };
+}
+
+function channelName(node: ConfigNode, channels: readonly string[]): string {
+  return node.stringThat((name) =>
+    channels.includes(name)
+      ? undefined
+      : `no channel is named "${name}"; channels are: ${channels.join(", ") || "none"}`
+  );
+}
+
+function parseWhere(node: ConfigNode | undefined, on: readonly ConditionWord[]): Rule["where"] {
+  if (node === undefined) return {};
+  const section = node.section();
+  const [process, group, text] = ["process", "group", "text"].map((key) => section.optional(key));
+  section.end();
+  const conditions = on.map((word) => ({ word, condition: conditionOf(word) }));
+  const refuse = (filter: ConfigNode, words: string[], why: string) => {
+    if (words.length > 0) {
+      filter.problem(
+        `${words.join(", ")} ${why}; put ${
+          words.length > 1 ? "them" : "it"
+        } into a rule without this filter`,
+      );
+    }
+  };
+  if (process !== undefined) {
+    const without = conditions.filter(({ condition }) => condition.about !== "process");
+    refuse(process, without.map(({ word }) => word), "is about no process");
+  }
+  if (group !== undefined) {
+    const without = conditions.filter(({ condition }) => condition.about === "supervisord");
+    refuse(group, without.map(({ word }) => word), "is about no group");
+  }
+  if (text !== undefined) {
+    const without = conditions.filter(({ condition }) => condition.hasText === undefined);
+    refuse(text, without.map(({ word }) => word), "carries no text");
+  }
+  return {
+    ...(process && { process: parsePatterns(process) }),
+    ...(group && { group: parsePatterns(group) }),
+    ...(text && { text: text.pattern() }),
+  };
+}
+
+function parsePatterns(node: ConfigNode): NamePatterns {
+  const texts = node.list((item) => item.string());
+  const excluded = texts.filter((text) => text.startsWith("!")).map((text) => text.slice(1));
+  const wanted = texts.filter((text) => !text.startsWith("!"));
+  return { wanted: wanted.map(namePattern), excluded: excluded.map(namePattern) };
+}
+
+/** `*` stands for any characters, `?` for one; all others for themselves. */
+export function namePattern(text: string): NamePattern {
+  const source = text.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll(
+    "?",
+    ".",
+  );
+  return { text, expression: new RegExp(`^${source}$`, "su"), qualified: text.includes(":") };
+}
