@@ -1,0 +1,79 @@
+// An alert is what is told about an event that a rule picked. It is plain data: it lies as
+// JSON in the outbox, and a later version of superbell must still be able to read it.
+
+import { createHash } from "node:crypto";
+import { type Event, type ProcessName, processOf, textOf } from "../events/event.ts";
+import type { Decision } from "../rules/decide.ts";
+import type { ConditionWord } from "../rules/rule.ts";
+import { truncateBytes } from "./truncate.ts";
+
+/** The host that the alert comes from. */
+export interface Host {
+  readonly name: string;
+  /** An IP address, or "" when none was found. */
+  readonly address: string;
+}
+
+/** All that a message may say. */
+export interface Alert {
+  /** The same for every repeat of the same alert, so that a reader can tell a repeat. */
+  readonly id: string;
+  readonly rule: string;
+  readonly word: ConditionWord;
+  readonly eventname: string;
+  /** When we read the event: supervisord's events carry no time. A tick's own second. */
+  readonly atMs: number;
+  readonly host: Host;
+  /** supervisord's `identifier=`. */
+  readonly supervisor: string;
+  readonly process?: ProcessName;
+  readonly group?: string;
+  readonly pid?: number;
+  readonly fromState?: string;
+  readonly expected?: boolean;
+  readonly tries?: number;
+  /** What a program or a remote caller wrote, at most MAX_TEXT_BYTES of it. */
+  readonly text?: string;
+  /** The type of a remote communication. */
+  readonly type?: string;
+}
+
+/** What we keep of a text that an event carries. */
+export const MAX_TEXT_BYTES = 8 * 1024;
+
+/** What an alert takes from outside the event. */
+export interface AlertContext {
+  readonly host: Host;
+  readonly atMs: number;
+  /** Names one run of one supervisord on one host: its serials are unique only within it. */
+  readonly supervisorRun: string;
+}
+
+/** The alert that a decision asks for. The same frame always gives the same id. */
+export function alertFor(
+  decision: Decision & { readonly verdict: "alert" },
+  event: Event,
+  context: AlertContext,
+): Alert {
+  const { origin } = event;
+  const process = processOf(event);
+  const text = textOf(event);
+  const identity = [context.supervisorRun, origin.serial, origin.eventname, decision.rule.name];
+  return {
+    id: createHash("sha256").update(identity.join("\n")).digest("hex").slice(0, 12),
+    rule: decision.rule.name,
+    word: decision.word,
+    eventname: origin.eventname,
+    atMs: event.kind === "tick" ? event.whenMs : context.atMs,
+    host: context.host,
+    supervisor: origin.server,
+    ...(process && { process }),
+    ...("group" in event && { group: event.group }),
+    ...("pid" in event && event.pid > 0 && { pid: event.pid }),
+    ...("fromState" in event && { fromState: event.fromState }),
+    ...("expected" in event && { expected: event.expected }),
+    ...("tries" in event && { tries: event.tries }),
+    ...("type" in event && { type: event.type }),
+    ...(text !== undefined && { text: truncateBytes(text, MAX_TEXT_BYTES) }),
+  };
+}

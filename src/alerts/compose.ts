@@ -1,0 +1,202 @@
+// From an alert to what people read: a title that suffices to decide whether to get up, and
+// facts below it. Channels lay it out in their own format; they add no words of their own.
+
+import { displayName } from "../events/event.ts";
+import type { Alert } from "./alert.ts";
+import { type Language, WORDS, type Words } from "./messages.ts";
+
+/** A label and a value; `wide` for text of several lines. */
+export interface Fact {
+  readonly label: string;
+  readonly value: string;
+  readonly wide?: true;
+}
+
+/** A message in words, not yet in any channel's format. */
+export interface Message {
+  /** The alert's id; the same for every repeat. */
+  readonly id: string;
+  readonly language: Language;
+  readonly title: string;
+  readonly facts: readonly Fact[];
+  /** The title and the facts as plain text, one a line. */
+  readonly text: string;
+  readonly alert: Alert;
+  /** What the placeholders of a template stand for. */
+  readonly values: Readonly<Record<Placeholder, string>>;
+}
+
+/** Every placeholder of a template, with what it stands for (shown by docs and errors). */
+export const PLACEHOLDERS = {
+  summary: "the title: what happened, to whom, where",
+  text: "the whole message as plain text",
+  host: "the host's name",
+  address: "the host's address",
+  supervisor: "supervisord's identifier",
+  process: "group:name, or the name alone where both are the same",
+  name: "the process's name",
+  group: "the group's name",
+  pid: "the process id",
+  from_state: "the state before",
+  event: "supervisord's name of the event",
+  on: "the rule's word that came true: crash, fatal, …",
+  tries: "failed starts so far",
+  data: "what the program or the remote caller wrote",
+  time: "when, with the offset from UTC",
+  rule: "the rule's name",
+  alert_id: "the alert's id, the same for every repeat",
+} as const;
+export type Placeholder = keyof typeof PLACEHOLDERS;
+
+/** How to write a message. `timeZone` is an IANA name; undefined means the host's own. */
+export interface ComposeOptions {
+  readonly language: Language;
+  readonly timeZone?: string | undefined;
+}
+
+/** The message about one alert. */
+export function compose(alert: Alert, options: ComposeOptions): Message {
+  const words = WORDS[options.language];
+  const time = formatTime(alert.atMs, options.timeZone);
+  const title = words.title(subjectOf(alert), happened(alert, words), alert.host.name);
+  return layOut(alert, options.language, title, factsOf(alert, words, time), time);
+}
+
+/** The message that `superbell test` sends: it says that nothing has crashed. */
+export function composeTest(alert: Alert, options: ComposeOptions): Message {
+  const words = WORDS[options.language];
+  const time = formatTime(alert.atMs, options.timeZone);
+  const facts: Fact[] = [
+    { label: words.host, value: whereOf(alert) },
+    { label: words.time, value: time },
+    { label: words.text, value: words.testText, wide: true },
+    { label: words.alertId, value: alert.id },
+  ];
+  const title = words.title(words.test, "", alert.host.name).replace("  ", " ");
+  return layOut(alert, options.language, title, facts, time);
+}
+
+function layOut(
+  alert: Alert,
+  language: Language,
+  title: string,
+  facts: readonly Fact[],
+  time: string,
+): Message {
+  const text = plainText({ language, title, facts });
+  return {
+    id: alert.id,
+    language,
+    title,
+    facts,
+    text,
+    alert,
+    values: valuesOf(alert, title, text, time),
+  };
+}
+
+/** The title and the facts as plain text, one a line. */
+export function plainText(message: Pick<Message, "language" | "title" | "facts">): string {
+  const { colon } = WORDS[message.language];
+  const lines = message.facts.map(({ label, value, wide }) =>
+    `${label}${colon}${wide === true && value.includes("\n") ? "\n" : ""}${value}`
+  );
+  return [message.title, "", ...lines].join("\n");
+}
+
+function subjectOf(alert: Alert): string {
+  if (alert.process !== undefined) return displayName(alert.process);
+  return alert.group ?? "supervisord";
+}
+
+function happened(alert: Alert, words: Words): string {
+  return alert.word === "exit" && alert.expected === true
+    ? words.exitedAsExpected
+    : words.happened[alert.word];
+}
+
+function whereOf({ host }: Alert): string {
+  return host.address === "" ? host.name : `${host.name} (${host.address})`;
+}
+
+function factsOf(alert: Alert, words: Words, time: string): Fact[] {
+  const facts: Fact[] = [{ label: words.host, value: whereOf(alert) }];
+  const add = (label: string, value: string | number | undefined, wide?: true) => {
+    if (value !== undefined && value !== "") {
+      facts.push({ label, value: String(value), ...(wide && { wide }) });
+    }
+  };
+  add(words.process, alert.process && displayName(alert.process));
+  add(words.group, alert.group);
+  add(words.pid, alert.pid);
+  add(words.event, alert.eventname);
+  add(words.fromState, alert.fromState);
+  add(words.tries, alert.tries);
+  add(words.time, time);
+  add(words.rule, alert.rule);
+  if (alert.supervisor !== "supervisor") add(words.supervisor, alert.supervisor);
+  add(words.type, alert.type);
+  add(words.text, alert.text, true);
+  add(words.look, lookCommand(alert));
+  add(words.alertId, alert.id);
+  return facts;
+}
+
+/** The command that shows more, for a person with a shell on the host. */
+function lookCommand(alert: Alert): string | undefined {
+  if (alert.process === undefined) return undefined;
+  const wanted: Alert["word"][] = ["crash", "exit", "fatal", "start_failed", "state_unknown"];
+  if (!wanted.includes(alert.word)) return undefined;
+  const name = `${alert.process.group}:${alert.process.name}`;
+  return `supervisorctl tail ${shellWord(name)} stderr`;
+}
+
+function shellWord(text: string): string {
+  return /^[\p{L}\p{N}_.:@%+=,/-]+$/u.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+function valuesOf(
+  alert: Alert,
+  summary: string,
+  text: string,
+  time: string,
+): Record<Placeholder, string> {
+  return {
+    summary,
+    text,
+    host: alert.host.name,
+    address: alert.host.address,
+    supervisor: alert.supervisor,
+    process: alert.process === undefined ? "" : displayName(alert.process),
+    name: alert.process?.name ?? "",
+    group: alert.process?.group ?? alert.group ?? "",
+    pid: String(alert.pid ?? ""),
+    from_state: alert.fromState ?? "",
+    event: alert.eventname,
+    on: alert.word,
+    tries: String(alert.tries ?? ""),
+    data: alert.text ?? "",
+    time,
+    rule: alert.rule,
+    alert_id: alert.id,
+  };
+}
+
+/** `2026-11-21 10:11:30 +08:00` in the given zone. */
+export function formatTime(atMs: number, timeZone?: string): string {
+  const parts = new Intl.DateTimeFormat("en-CA", {
+    ...(timeZone !== undefined && { timeZone }),
+    year: "numeric",
+    month: "2-digit",
+    day: "2-digit",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hourCycle: "h23",
+    timeZoneName: "longOffset",
+  }).formatToParts(atMs);
+  const part = (type: string) => parts.find((found) => found.type === type)?.value ?? "";
+  const offset = part("timeZoneName").replace("GMT", "") || "+00:00";
+  return `${part("year")}-${part("month")}-${part("day")} ` +
+    `${part("hour")}:${part("minute")}:${part("second")} ${offset}`;
+}
