@@ -1,0 +1,121 @@
+// The keys of a webhook channel. The address and every header's value are secrets: nobody can
+// tell from outside which of them lets one in.
+
+import { type Message, PLACEHOLDERS } from "../../alerts/compose.ts";
+import { parseTemplate, render, type Template } from "../../alerts/template.ts";
+import { type ConfigNode, type Section, wrongUrl } from "../../config/node.ts";
+import { Secret } from "../../config/secret.ts";
+import { readCaFile } from "../http.ts";
+
+/** The methods that a webhook can be called by. GET carries no body. */
+export const METHODS = ["POST", "PUT", "PATCH", "GET"] as const;
+export type Method = typeof METHODS[number];
+
+/** The formats that a template can be of; each has its own way to escape a value. */
+export const CONTENT_TYPES = [
+  "application/json",
+  "application/x-www-form-urlencoded",
+  "text/plain",
+] as const;
+export type ContentType = typeof CONTENT_TYPES[number];
+
+/** The whole alert as JSON, or a text of the user's own. */
+export type Body = "json" | { readonly template: Template; readonly contentType: ContentType };
+
+/** An opened section. */
+export interface WebhookOptions {
+  readonly url: Secret;
+  readonly method: Method;
+  readonly headers: Readonly<Record<string, Secret>>;
+  /** The address, the headers' values and their words: a service may repeat "xyz" of "Bearer xyz". */
+  readonly secrets: readonly Secret[];
+  readonly body: Body;
+  /** The statuses that mean yes; undefined for any 2xx. */
+  readonly expect: readonly number[] | undefined;
+  /** What the reply must hold to mean yes. */
+  readonly expectBody: RegExp | undefined;
+  readonly caCert: string | undefined;
+}
+
+/** Reads the section of a webhook channel. */
+export function parseOptions(section: Section): WebhookOptions {
+  const method = section.optional("method")?.oneOf(METHODS) ?? "POST";
+  const body = section.optional("body");
+  if (method === "GET" && body !== undefined) body.problem("a GET carries no body; use POST");
+  const url = readUrl(section.required("url"));
+  const headers = readHeaders(section.optional("headers"));
+  const words = Object.values(headers).flatMap(wordsOf);
+  section.node.reading.secrets.push(...words);
+  return {
+    url,
+    method,
+    headers,
+    secrets: [url, ...Object.values(headers), ...words],
+    body: body === undefined ? "json" : readBody(body),
+    expect: section.optional("expect")?.list((item) => item.integer({ min: 200, max: 599 })),
+    expectBody: section.optional("expect_body")?.pattern(),
+    caCert: readCaFile(section),
+  };
+}
+
+function readUrl(node: ConfigNode): Secret {
+  const url = node.secret();
+  const wrong = url.reveal() === "" ? undefined : wrongUrl(url.reveal(), ["https", "http"]);
+  if (wrong !== undefined) node.problem(wrong);
+  return url;
+}
+
+function readHeaders(node: ConfigNode | undefined): Record<string, Secret> {
+  const section = node?.section();
+  const headers: Record<string, Secret> = {};
+  for (const name of section?.keys() ?? []) {
+    const item = section!.required(name);
+    const value = item.secret();
+    if (!isHeader(name, "x")) item.problem("not a name that a header can have");
+    else if (!isHeader(name, value.reveal())) {
+      item.problem("holds a character that no header can carry");
+    }
+    headers[name] = value;
+  }
+  return headers;
+}
+
+function wordsOf(value: Secret): Secret[] {
+  const words = value.reveal().split(/\s+/).filter((word) => word.length >= 8);
+  return words.map((word) => new Secret(word, value.source));
+}
+
+function isHeader(name: string, value: string): boolean {
+  try {
+    return new Headers([[name, value]]).has(name);
+  } catch {
+    return false;
+  }
+}
+
+function readBody(node: ConfigNode): Body {
+  if (typeof node.value === "string") {
+    node.oneOf(["json"]);
+    return "json";
+  }
+  const section = node.section();
+  const template = parseTemplate(section.required("template"));
+  const contentType = section.optional("content_type")?.oneOf(CONTENT_TYPES) ??
+    "application/json";
+  section.end();
+  if (contentType === "application/json" && !isJson(template)) {
+    node.problem("the template is not JSON once it is filled in; put placeholders in quotes");
+  }
+  return { template, contentType };
+}
+
+/** Fills the template with words, so that a placeholder without quotes is found as well. */
+function isJson(template: Template): boolean {
+  const values = Object.fromEntries(Object.keys(PLACEHOLDERS).map((name) => [name, "word"]));
+  try {
+    JSON.parse(render(template, { values } as unknown as Message));
+    return true;
+  } catch {
+    return false;
+  }
+}
