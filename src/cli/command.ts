@@ -1,0 +1,89 @@
+// What a subcommand is, and how its arguments are read.
+
+// @ts-types="./std_cli.d.ts"
+import { parseArgs } from "@std/cli/parse-args";
+import { suggest } from "../config/nearest.ts";
+
+/** A subcommand. `run` answers the exit code: 0; 1 runtime failure; 2 usage or configuration. */
+export interface Command {
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** What `superbell NAME --help` prints. */
+  readonly help: string;
+  run(args: readonly string[]): Promise<number> | number;
+}
+
+/** A mistake on the command line. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** The options of a subcommand: each takes a value (string) or none (flag). */
+export interface OptionSpec {
+  readonly strings?: readonly string[];
+  readonly flags?: readonly string[];
+  /** Names of the words that may follow; "…" at the end of the last one allows several. */
+  readonly words?: readonly string[];
+}
+
+/** Parsed arguments. */
+export interface Options {
+  string(name: string): string | undefined;
+  flag(name: string): boolean;
+  readonly words: readonly string[];
+}
+
+/** Reads the arguments, `-c` standing for `--config`; throws a UsageError that names the mistake. */
+export function parseOptions(args: readonly string[], spec: OptionSpec): Options {
+  const strings = ["config", ...spec.strings ?? []];
+  const flags = spec.flags ?? [];
+  const known = [...strings, ...flags].map((name) => `--${name}`);
+  const parsed = parseArgs(args, {
+    string: strings,
+    boolean: flags,
+    alias: { config: "c" },
+    unknown(arg, key) {
+      if (key !== undefined) {
+        throw new UsageError(`unknown option ${arg}; ${suggest(arg, ["-c", ...known])}`);
+      }
+    },
+  });
+  for (const name of strings) {
+    const value = parsed[name];
+    if (value === "" || Array.isArray(value)) {
+      throw new UsageError(
+        value === "" ? `--${name} needs a value` : `--${name} was given more than once`,
+      );
+    }
+  }
+  const words = parsed._.map(String);
+  const wanted = spec.words ?? [];
+  const many = wanted.at(-1)?.endsWith("…") ?? false;
+  if (words.length > wanted.length && !many) {
+    throw new UsageError(`unexpected "${words[wanted.length]}"`);
+  }
+  return {
+    string: (name) => parsed[name] as string | undefined,
+    flag: (name) => parsed[name] === true,
+    words,
+  };
+}
+
+/** Writes to stdout, whole, also into a pipe that is slow to take it. */
+export function print(text: string): void {
+  const bytes = new TextEncoder().encode(text.endsWith("\n") ? text : text + "\n");
+  let written = 0;
+  try {
+    while (written < bytes.length) written += Deno.stdout.writeSync(bytes.subarray(written));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error; // `superbell … | head`
+  }
+}
+
+/** Writes to stderr. */
+export function printError(text: string): void {
+  const bytes = new TextEncoder().encode(text + "\n");
+  let written = 0;
+  while (written < bytes.length) written += Deno.stderr.writeSync(bytes.subarray(written));
+}

@@ -1,0 +1,105 @@
+// superbell init: a section for supervisord and a configuration that are right as they stand.
+
+import { formatDuration } from "../config/duration.ts";
+import { subscriptionsFor } from "../rules/subscriptions.ts";
+import type { Rule } from "../rules/rule.ts";
+import { type Command, parseOptions, print, UsageError } from "./command.ts";
+import { settingsFrom } from "./config_file.ts";
+
+const DEFAULT_CONFIG = "/etc/superbell.yaml";
+
+export const init: Command = {
+  name: "init",
+  summary: "prints an [eventlistener:superbell] section and a starter configuration",
+  help: `Usage: superbell init [section | config] [-c FILE]
+
+section  the [eventlistener:superbell] section, for a file that supervisord includes; with
+         -c FILE its events= is what the rules of that file need
+config   a starter configuration, for ${DEFAULT_CONFIG}
+Without a word: both, one after the other.
+
+  superbell init config  > ${DEFAULT_CONFIG}
+  superbell init section > /etc/supervisor/conf.d/superbell.conf
+`,
+  run(args) {
+    const options = parseOptions(args, { words: ["part"] });
+    const [part = "both"] = options.words;
+    if (!["section", "config", "both"].includes(part)) {
+      throw new UsageError(`unknown part "${part}"; expected section or config`);
+    }
+    const named = options.string("config");
+    const settings = named === undefined ? undefined : settingsFrom(options);
+    if (part !== "config") {
+      print(section({
+        command: `${Deno.execPath()} listen -c ${
+          named === undefined ? DEFAULT_CONFIG : absolute(named)
+        }`,
+        events: subscriptionsFor(settings?.rules ?? STARTER_RULES),
+        windowMs: settings?.shutdownWindowMs ?? 8000,
+      }));
+    }
+    if (part === "both") print("");
+    if (part !== "section") print(STARTER_CONFIG);
+    return 0;
+  },
+};
+
+const STARTER_RULES: readonly Rule[] = [
+  { name: "crash", on: ["crash", "fatal"], where: {}, to: ["oncall"] },
+];
+
+const STARTER_CONFIG =
+  `# ${DEFAULT_CONFIG}: superbell's configuration. Try it: superbell check; superbell test
+language: auto                         # zh, en, or auto (by LANG)
+state_dir: /var/lib/superbell          # messages wait here until they are delivered
+channels:
+  oncall:
+    type: dingtalk
+    token: { env: DINGTALK_TOKEN }     # the access_token of the robot's address
+    # secret: { env: DINGTALK_SECRET } # if the robot is set to "sign": SEC…
+    # mention: { mobiles: ["13800138000"] }
+rules:
+  - name: crash
+    on: [crash, fatal]                 # exited unexpectedly; supervisord gave up starting it
+    to: [oncall]
+`;
+
+function section(values: {
+  readonly command: string;
+  readonly events: readonly string[];
+  readonly windowMs: number;
+}): string {
+  const stopSeconds = Math.ceil(values.windowMs / 1000) + 4;
+  return `; superbell's section, for a file that supervisord includes. A new or changed
+; section needs: supervisorctl reread && supervisorctl update
+; (before Supervisor 3.3.4 update does not see changes here: restart supervisord then).
+[eventlistener:superbell]
+command=${values.command.replaceAll("%", "%%")}
+; What the rules need, and TICK_60 as a sign of life.
+events=${values.events.join(",")}
+; The default of 10 loses events as soon as a few programs die together, or at boot.
+buffer_size=1000
+; Of its own and below -1: listeners of the same priority get each other's refused events,
+; and this one is started before the programs and stopped after them.
+priority=-100
+; stdout carries the protocol; a log of it is of no use and its rotation has had bugs.
+stdout_logfile=NONE
+; superbell's own log: what it decided, sent, and could not send.
+stderr_logfile=/var/log/superbell.log
+stderr_logfile_maxbytes=10MB
+stderr_logfile_backups=3
+autostart=true
+; A listener that ended is started again whatever its exit code; no event is lost meanwhile.
+autorestart=true
+; Longer than shutdown_window (${
+    formatDuration(values.windowMs)
+  }), so that running deliveries can end.
+stopwaitsecs=${stopSeconds}
+; Secrets that the configuration takes by { env: NAME }. Keep this file readable by root only.
+;environment=DINGTALK_TOKEN="…",DINGTALK_SECRET="SEC…"
+`;
+}
+
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
+}

@@ -1,0 +1,194 @@
+// superbell listen: the event listener itself. It puts the parts together, answers
+// supervisord, and ends in order: nothing new is taken, what runs may finish, the rest waits
+// in the outbox for the next start.
+
+import { systemClock } from "../clock.ts";
+import { formatDuration } from "../config/duration.ts";
+import { Delivery } from "../delivery.ts";
+import { hostSource } from "../host.ts";
+import { Intake } from "../intake.ts";
+import type { Damage } from "../listener/frame_decoder.ts";
+import { Handshake, takeStdout } from "../listener/handshake.ts";
+import { FrameReader } from "../listener/read_frame.ts";
+import { Log } from "../log.ts";
+import { describeProblem } from "../config/problem.ts";
+import { Outbox } from "../outbox/outbox.ts";
+import { lockStateDir, openStateDir } from "../outbox/state_dir.ts";
+import type { Settings } from "../settings.ts";
+import { type Command, parseOptions, printError } from "./command.ts";
+import { settingsFrom } from "./config_file.ts";
+import { versionText } from "./version.ts";
+
+/** The outbox is tidied, and memory emptied onto the disk, this often. */
+const SWEEP_EVERY_MS = 60 * 60 * 1000;
+const MOVE_EVERY_MS = 10_000;
+
+export const listen: Command = {
+  name: "listen",
+  summary: "the event listener; supervisord starts it",
+  help: `Usage: superbell listen [-c FILE]
+
+The event listener that command= of an [eventlistener:x] section names; superbell init prints
+such a section. Reads supervisord's events from stdin and answers on stdout, so it cannot be
+run by hand. Its log goes to stderr: stderr_logfile= of the section.
+
+SIGTERM or the end of stdin: takes nothing new, lets running deliveries end for at most
+shutdown_window (8s), leaves the others in the outbox and exits 0.
+Exit codes: 0; 1 a failure that a restart mends; 2 a problem in the configuration.
+`,
+  async run(args) {
+    const options = parseOptions(args, {});
+    if (!Deno.env.get("SUPERVISOR_SERVER_URL") && !Deno.env.get("SUPERVISOR_ENABLED")) {
+      printError(
+        "superbell listen must be started by supervisord, not by hand: name it in command= of an " +
+          "[eventlistener:superbell] section (superbell init prints one); to try the channels use superbell test",
+      );
+      return 2;
+    }
+    const stdout = await takeStdout();
+    return await listenWith(settingsFrom(options), new Handshake(stdout));
+  },
+};
+
+async function listenWith(settings: Settings, handshake: Handshake): Promise<number> {
+  const { redactor, logLevel } = settings;
+  const { now } = systemClock;
+  const log = new Log({ level: logLevel, redactor, now });
+  surviveMistakes(log);
+  for (const warning of settings.warnings) log.warn(describeProblem(settings.path, warning));
+  using lock = lockStateDir(settings.stateDir);
+  if (lock.why !== undefined) log.warn(lock.why);
+  const outbox = openStateDir(settings, { nowMs: now(), log });
+  const memory = Outbox.open(":memory:", { nowMs: now() });
+  outbox.releaseClaims();
+  const delivery = new Delivery({
+    outboxes: [outbox, memory],
+    channels: settings.channels.map((channel) => ({ ...channel, channel: channel.open() })),
+    retry: settings.retry,
+    timeZone: settings.timeZone,
+    clock: systemClock,
+    log,
+    redactor,
+    random: Math.random,
+  });
+  const intake = new Intake({
+    rules: settings.rules,
+    outbox,
+    memory,
+    host: hostSource(settings.host, now),
+    supervisorRun: supervisorRun(),
+    now,
+    log,
+    onStored: (channels) => delivery.wake(channels),
+  });
+  const stop = new AbortController();
+  const signals = ["SIGTERM", "SIGINT"] as const;
+  const onSignal = () => stop.abort();
+  for (const signal of signals) Deno.addSignalListener(signal, onSignal);
+  delivery.start();
+  const upkeep = [
+    every(MOVE_EVERY_MS, stop.signal, () => moveToDisk(memory, outbox, log)),
+    every(SWEEP_EVERY_MS, stop.signal, () => void outbox.sweep(settings.retention, now())),
+  ];
+  log.info(
+    `superbell ${versionText()} with ${settings.path}: ${settings.channels.length} channels, ` +
+      `${settings.rules.length} rules, ${outbox.counts().waiting} entries waiting in ${outbox.path}`,
+  );
+  const reader = new FrameReader(Deno.stdin, { onDamage: (damage) => tellDamage(damage, log) });
+  let failure: unknown;
+  const answering = answer(reader, handshake, { intake, stop: stop.signal, log })
+    .catch((error) => failure = error);
+  await Promise.race([answering, aborted(stop.signal)]);
+  const why = stop.signal.aborted
+    ? "told to stop"
+    : failure === undefined
+    ? "stdin has ended"
+    : String(failure);
+  log.info(`ending (${why}): running deliveries have ${formatDuration(settings.shutdownWindowMs)}`);
+  stop.abort();
+  await Promise.all([delivery.stop(settings.shutdownWindowMs), ...upkeep]);
+  moveToDisk(memory, outbox, log);
+  log.info(`ended: ${outbox.counts().waiting} entries wait for the next start`);
+  memory.close();
+  outbox.close();
+  return failure === undefined ? 0 : 1;
+}
+
+/** READY, then an OK for each event, until the end of stdin or the signal. */
+async function answer(
+  reader: FrameReader,
+  handshake: Handshake,
+  { intake, stop, log }: { readonly intake: Intake; readonly stop: AbortSignal; readonly log: Log },
+): Promise<void> {
+  try {
+    handshake.ready();
+    while (true) {
+      const frame = await reader.next();
+      // An event that comes while we end is not answered: supervisord keeps it for the next start.
+      if (frame === undefined || stop.aborted) return;
+      if (frame.droppedBytes > 0) {
+        log.warn(
+          `event ${frame.header.serial}: ${frame.droppedBytes} bytes of its text were not kept`,
+        );
+      }
+      intake.take(frame);
+      handshake.okAndReady();
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error; // supervisord is gone
+  }
+}
+
+/** supervisord's process id and start time: its serials begin anew when it does. */
+function supervisorRun(): string {
+  let startedAt = "";
+  try {
+    const stat = Deno.readTextFileSync(`/proc/${Deno.ppid}/stat`);
+    startedAt = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  } catch {
+    // no /proc: the process id must do
+  }
+  return `${Deno.hostname()} ${Deno.ppid} ${startedAt}`;
+}
+
+function tellDamage({ what, bytes, sample }: Damage, log: Log): void {
+  log.warn(`stdin: skipped ${bytes} bytes (${what}) that belong to no event: ${sample}`);
+}
+
+function moveToDisk(memory: Outbox, outbox: Outbox, log: Log): void {
+  try {
+    const moved = memory.moveTo(outbox, systemClock.now());
+    if (moved > 0) log.info(`stored ${moved} entries that were kept in memory`);
+  } catch {
+    // The disk still takes nothing; intake has said so.
+  }
+}
+
+/** No mistake in our own code may end the listener: supervisord would send the event again. */
+function surviveMistakes(log: Log): void {
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    log.error(`a mistake in superbell itself: ${describe(event.reason)}`);
+  });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    log.error(`a mistake in superbell itself: ${describe(event.error)}`);
+  });
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}
+
+async function every(periodMs: number, stop: AbortSignal, work: () => void): Promise<void> {
+  while (!stop.aborted) {
+    await systemClock.sleep(periodMs, stop);
+    if (!stop.aborted) work();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true })
+  );
+}

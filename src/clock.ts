@@ -1,0 +1,27 @@
+// Time for the parts that act. The core gets instants as parameters; what waits gets a clock,
+// so that tests need not.
+
+/** Tells the time and waits. */
+export interface Clock {
+  /** Milliseconds since 1970 UTC. */
+  now(): number;
+  /** Resolves after the time, or at once when the signal aborts. Never rejects. */
+  sleep(durationMs: number, signal: AbortSignal): Promise<void>;
+}
+
+/** The real one. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  sleep(durationMs, signal) {
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const finish = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", finish);
+        resolve();
+      };
+      const timer = setTimeout(finish, durationMs);
+      signal.addEventListener("abort", finish);
+    });
+  },
+};

@@ -1,0 +1,125 @@
+// Intake: frame, event, decisions, alerts, one transaction, and only then OK. It waits for no
+// network and for no other program. Whatever goes wrong here, supervisord gets its OK: an event
+// that is refused or crashes us is sent again at once and for ever, and blocks all others.
+
+import { alertFor, type Host } from "./alerts/alert.ts";
+import type { Frame } from "./events/frame.ts";
+import { displayName, type Event, groupOf, processOf, textOf } from "./events/event.ts";
+import { parseEvent } from "./events/parse.ts";
+import type { Log } from "./log.ts";
+import type { NewEntry, Outbox } from "./outbox/outbox.ts";
+import { decide, type Decision } from "./rules/decide.ts";
+import type { Rule } from "./rules/rule.ts";
+
+/** What intake works with. */
+export interface IntakeOptions {
+  readonly rules: readonly Rule[];
+  readonly outbox: Outbox;
+  /** Takes the entries that the disk does not. */
+  readonly memory: Outbox;
+  readonly host: () => Host;
+  /** Names this run of supervisord; its serials are unique within it. */
+  readonly supervisorRun: string;
+  readonly now: () => number;
+  readonly log: Log;
+  /** Told which channels have new entries. */
+  readonly onStored: (channels: readonly string[]) => void;
+}
+
+/** Entries that memory holds at most while the disk takes none. */
+export const MAX_ENTRIES_IN_MEMORY = 10_000;
+
+/** Takes one event after the other. */
+export class Intake {
+  readonly #options: IntakeOptions;
+  #inMemory = 0;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  /** Stores what is to be told about the frame. Never throws; afterwards OK may be said. */
+  take(frame: Frame): void {
+    try {
+      this.#take(frame);
+    } catch (error) {
+      const { serial, eventname } = frame.header;
+      this.#options.log.error(
+        `a mistake in superbell itself: event ${serial} ${eventname} brought no alert: ${
+          error instanceof Error ? error.stack : error
+        }`,
+      );
+    }
+  }
+
+  #take(frame: Frame): void {
+    const { rules, log, host, supervisorRun, now } = this.#options;
+    const atMs = now();
+    const event = parseEvent(frame);
+    const decisions = decide(rules, event);
+    if (log.writes("debug")) log.debug(describeEvent(event, frame) + describeDecisions(decisions));
+    const alerts = decisions.filter((decision) => decision.verdict === "alert").map((decision) => ({
+      alert: alertFor(decision, event, { host: host(), atMs, supervisorRun }),
+      to: decision.rule.to,
+    }));
+    if (alerts.length === 0) return;
+    const entries = alerts.flatMap(({ alert, to }) =>
+      to.map((channel): NewEntry => ({ alert, channel }))
+    );
+    const added = this.#store(entries, atMs);
+    const { serial, eventname } = event.origin;
+    const about = `event ${serial} ${eventname}${describeSubject(event)}`;
+    if (added === 0) {
+      log.info(`${about}: came again, its alerts are stored already`);
+      return;
+    }
+    for (const { alert, to } of alerts) {
+      log.info(`${about}: rule ${alert.rule}: alert ${alert.id} to ${to.join(", ")}`);
+    }
+    this.#options.onStored(entries.map(({ channel }) => channel));
+  }
+
+  /** The number of entries stored; those that the disk refuses go into memory. */
+  #store(entries: readonly NewEntry[], nowMs: number): number {
+    const { outbox, memory, log } = this.#options;
+    try {
+      return outbox.enqueue(entries, nowMs);
+    } catch (error) {
+      log.error(
+        `cannot store ${entries.length} entries in "${outbox.path}" (${
+          error instanceof Error ? error.message : error
+        }); they are kept in memory and sent from there, and are lost if superbell ends before`,
+      );
+      if (this.#inMemory >= MAX_ENTRIES_IN_MEMORY) {
+        this.#inMemory = memory.counts().waiting;
+        if (this.#inMemory >= MAX_ENTRIES_IN_MEMORY) {
+          log.error(`memory holds ${this.#inMemory} entries already: ${entries.length} are lost`);
+          return 0;
+        }
+      }
+      this.#inMemory += entries.length;
+      return memory.enqueue(entries, nowMs);
+    }
+  }
+}
+
+function describeEvent(event: Event, frame: Frame): string {
+  const { serial, pool, poolserial, server, eventname } = frame.header;
+  const header = `event ${serial} ${eventname} (server ${server}, pool ${pool} ${poolserial})`;
+  return `${header}${describeSubject(event)} ${
+    new TextDecoder().decode(frame.payload.subarray(0, 1024))
+  }`;
+}
+
+function describeSubject(event: Event): string {
+  const process = processOf(event);
+  if (process !== undefined) return ` of ${displayName(process)}`;
+  const group = groupOf(event);
+  if (group !== undefined) return ` of ${group}`;
+  return textOf(event) !== undefined && event.kind === "unknown" ? " of an unknown type" : "";
+}
+
+function describeDecisions(decisions: readonly Decision[]): string {
+  return decisions.map(({ rule, verdict, reason }) => `; ${rule.name}: ${verdict} (${reason})`)
+    .join("");
+}
