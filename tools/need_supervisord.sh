@@ -1,0 +1,64 @@
+#!/bin/sh
+# Makes sure that the programs the tests run are there: supervisord and python3. Where they are
+# missing and apt-get may be used without a password, they are installed; the system's own
+# supervisord is neither started nor enabled. Otherwise one sentence says what to install.
+set -eu
+
+missing=
+command -v supervisord >/dev/null || missing="$missing supervisor"
+command -v python3 >/dev/null || missing="$missing python3"
+[ -n "$missing" ] || exit 0
+missing=${missing# }
+
+sudo=
+if [ "$(id -u)" -ne 0 ]; then
+  sudo='sudo -n'
+  if ! sudo -n true 2>/dev/null; then
+    echo "Cannot run the tests: install the Debian package(s) $missing, or run this as root" >&2
+    exit 1
+  fi
+fi
+if ! command -v apt-get >/dev/null; then
+  echo "Cannot run the tests: there is no apt-get here; install $missing yourself" >&2
+  exit 1
+fi
+
+echo "Installing $missing with apt-get (about half a minute)"
+log=$(mktemp)
+policy=/usr/sbin/policy-rc.d
+own_policy=no
+clean_up() {
+  rm -f "$log"
+  [ "$own_policy" = no ] || $sudo rm -f "$policy"
+}
+trap clean_up EXIT
+# Debian starts a service as soon as it is installed, unless this file exists and answers 101. An
+# existing one may allow the start; whether something started is looked at below.
+if [ ! -e "$policy" ]; then
+  own_policy=yes
+  printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+  $sudo chmod 755 "$policy"
+fi
+run_apt() {
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" \
+    </dev/null >"$log" 2>&1 || { tail -n 20 "$log" >&2; return 1; }
+}
+# The lists may be old or absent; a failing update is only fatal when the install then fails too.
+run_apt update || true
+# shellcheck disable=SC2086
+if ! run_apt install -y --no-install-recommends $missing; then
+  echo "Cannot install $missing with apt-get; install it yourself and run this again" >&2
+  exit 1
+fi
+
+case $missing in
+*supervisor*)
+  # Not at the next boot either: nobody asked for a service.
+  $sudo update-rc.d supervisor disable >/dev/null 2>&1 || true
+  pid=$(cat /run/supervisord.pid 2>/dev/null || true)
+  if [ -n "$pid" ] && [ -d "/proc/$pid" ]; then
+    echo "The installation started a supervisord (pid $pid); stop it: service supervisor stop" >&2
+    exit 1
+  fi
+  ;;
+esac
