@@ -44,6 +44,9 @@ const LOOK_EVERY_MS = 3000;
 /** How much longer than its attempt a claim lasts: the time to settle it on a slow disk. */
 const LEASE_MARGIN_MS = 30_000;
 
+/** How long a channel may take to stop once its time is over; what it began goes on unwatched. */
+const ABORT_GRACE_MS = 3000;
+
 /** So many failures of a channel in a row, and its next attempt waits like a failed entry. */
 const FAILURES_BEFORE_PAUSE = 3;
 
@@ -122,7 +125,7 @@ class Lane {
   }
 
   async #work(): Promise<void> {
-    const { clock, log } = this.#options;
+    const { clock } = this.#options;
     while (!this.#stopped.signal.aborted) {
       try {
         const next = await this.#sendOne();
@@ -130,9 +133,9 @@ class Lane {
         if (next.kind === "closed") await clock.sleep(next.waitMs, this.#stopped.signal);
         else await this.#rest(next.waitMs);
       } catch (error) {
-        // The outbox itself failed (disk full, read-only): nothing to settle it with. The
-        // claim's lease ends, and the entry is taken up again.
-        log.error(`channel ${this.name}: cannot use the outbox: ${describe(error)}`);
+        // The outbox failed (disk full, read-only) after an attempt: nothing to settle it with.
+        // The claim's lease ends, and the entry is taken up again.
+        this.#tellOutbox(error);
         await clock.sleep(LOOK_EVERY_MS, this.#stopped.signal);
       }
     }
@@ -153,22 +156,38 @@ class Lane {
     const { clock, outboxes } = this.#options;
     const nowMs = clock.now();
     const { pace } = this.#channel.channel;
+    let failed = false;
+    // An outbox that fails must not hold up what lies in the other.
+    const ask = <Value>(question: () => Value): Value | undefined => {
+      try {
+        return question();
+      } catch (error) {
+        failed = true;
+        this.#tellOutbox(error);
+        return undefined;
+      }
+    };
     const freeAtMs = Math.max(
       this.#closedUntilMs,
-      ...outboxes.map((outbox) => pace === undefined ? 0 : outbox.paceFreeAtMs(pace, nowMs)),
+      ...outboxes.map((outbox) =>
+        pace === undefined ? 0 : ask(() => outbox.paceFreeAtMs(pace, nowMs)) ?? 0
+      ),
     );
     if (freeAtMs > nowMs) {
       return { kind: "closed", waitMs: Math.min(LOOK_EVERY_MS, freeAtMs - nowMs) };
     }
+    const leaseMs = this.#channel.timeoutMs + LEASE_MARGIN_MS;
     for (const outbox of outboxes) {
-      const leaseMs = this.#channel.timeoutMs + LEASE_MARGIN_MS;
-      const claim = outbox.claim(this.name, { nowMs, leaseMs });
+      const claim = ask(() => outbox.claim(this.name, { nowMs, leaseMs }));
       if (claim === undefined) continue;
       await this.#attempt(outbox, claim);
       return "sent";
     }
-    const dueAtMs = Math.min(...outboxes.map((outbox) => outbox.nextDueMs(this.name) ?? Infinity));
-    return { kind: "empty", waitMs: Math.min(LOOK_EVERY_MS, Math.max(1, dueAtMs - nowMs)) };
+    const dueAtMs = Math.min(
+      ...outboxes.map((outbox) => ask(() => outbox.nextDueMs(this.name)) ?? Infinity),
+    );
+    const waitMs = failed ? LOOK_EVERY_MS : Math.max(1, dueAtMs - nowMs);
+    return { kind: "empty", waitMs: Math.min(LOOK_EVERY_MS, waitMs) };
   }
 
   async #attempt(outbox: Outbox, claim: Claim): Promise<void> {
@@ -186,16 +205,31 @@ class Lane {
     const dueAtMs = this.#nextTry(outcome, claim, endMs);
     const { pace } = this.#channel.channel;
     outbox.settle(claim, { attempt, dueAtMs, paceKey: pace?.key });
-    this.#keepDistance(outbox, outcome, endMs);
+    this.#keepDistance(outbox, outcome, { nowMs: endMs, reason });
     this.#tell(claim, outcome.kind, reason, dueAtMs, endMs);
   }
 
   async #send(claim: Claim, nowMs: number): Promise<Outcome> {
+    const signal = AbortSignal.any([
+      this.#aborted.signal,
+      AbortSignal.timeout(this.#channel.timeoutMs),
+    ]);
+    const ended = new AbortController();
+    try {
+      return await Promise.race([
+        this.#sendUntil(signal, claim, nowMs),
+        this.#overdue(signal, ended.signal),
+      ]);
+    } finally {
+      ended.abort();
+    }
+  }
+
+  async #sendUntil(signal: AbortSignal, { entry }: Claim, nowMs: number): Promise<Outcome> {
     const { language, timeoutMs, channel } = this.#channel;
     const { timeZone } = this.#options;
-    const signal = AbortSignal.any([this.#aborted.signal, AbortSignal.timeout(timeoutMs)]);
     try {
-      const message = compose(claim.entry.alert, { language, timeZone });
+      const message = compose(entry.alert, { language, timeZone });
       const outcome = await channel.send(message, { signal, nowMs });
       if (outcome.kind === "delivered" || !signal.aborted) return outcome;
       return retry(
@@ -206,6 +240,13 @@ class Lane {
     } catch (error) {
       return retry(`A mistake in superbell itself: ${describe(error)}`);
     }
+  }
+
+  /** Keeps a channel that does not heed its signal from holding up its entries, and our end. */
+  async #overdue(signal: AbortSignal, ended: AbortSignal): Promise<Outcome> {
+    await aborted(AbortSignal.any([signal, ended]));
+    await this.#options.clock.sleep(ABORT_GRACE_MS, ended);
+    return retry("The channel went on after it was told to stop; we cannot know what became of it");
   }
 
   /** When to try again; undefined: not at all. */
@@ -219,7 +260,11 @@ class Lane {
   }
 
   /** After a refusal of everything, or several failures in a row, the channel rests. */
-  #keepDistance(outbox: Outbox, outcome: Outcome, nowMs: number): void {
+  #keepDistance(
+    outbox: Outbox,
+    outcome: Outcome,
+    { nowMs, reason }: { readonly nowMs: number; readonly reason: string },
+  ): void {
     if (outcome.kind === "delivered") this.#failures = 0;
     if (outcome.kind !== "retry") return;
     this.#failures++;
@@ -227,12 +272,16 @@ class Lane {
       const untilMs = nowMs + (outcome.afterMs ?? 0);
       this.#closedUntilMs = untilMs;
       const key = this.#channel.channel.pace?.key;
-      if (key !== undefined) outbox.pause(key, { untilMs, reason: outcome.reason });
+      if (key !== undefined) outbox.pause(key, { untilMs, reason });
     } else if (this.#failures >= FAILURES_BEFORE_PAUSE) {
       const { retry: policy, random } = this.#options;
       this.#closedUntilMs = nowMs +
         backoffMs(policy, this.#failures - FAILURES_BEFORE_PAUSE + 1, random());
     }
+  }
+
+  #tellOutbox(error: unknown): void {
+    this.#options.log.error(`channel ${this.name}: cannot use the outbox: ${describe(error)}`);
   }
 
   #tell(
@@ -255,6 +304,13 @@ class Lane {
       );
     }
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }
 
 function describe(error: unknown): string {

@@ -74,7 +74,9 @@ function formsOf(value: string): string[] {
     // Of an address its scheme and host may be seen; what lets one in stands behind them.
     const url = new URL(value);
     const tail = url.pathname + url.search;
-    if (tail.length > 1) forms.push(tail, url.pathname.slice(1));
+    if (tail.length > 1) forms.push(tail);
+    // An ordinary word such as "crash" is no secret, and would vanish from every line.
+    if (url.pathname.length > 8) forms.push(url.pathname.slice(1));
     forms.push(url.search, url.password, decodeURIComponent(url.password), url.username);
     forms.push(...url.searchParams.values());
     forms.push(...url.pathname.split("/").filter((part) => part.length >= 8));

@@ -1,12 +1,13 @@
 // A message as a mail: plain text in UTF-8. Everything that comes from a program or a name
 // goes through nodemailer's own encoding; the subject is made one line before.
 
-import { createHash } from "node:crypto";
 import { domainToASCII } from "node:url";
 import type { SendMailOptions } from "nodemailer";
 import type { Message } from "../../alerts/compose.ts";
 import { render } from "../../alerts/template.ts";
 import { truncateBytes, truncateChars } from "../../alerts/truncate.ts";
+import { fingerprint } from "../http.ts";
+import { shorten } from "../shorten.ts";
 import type { EmailOptions } from "./options.ts";
 
 /** A longer subject is cut; lists of mails show less anyway. */
@@ -18,7 +19,10 @@ export const MAX_BODY_BYTES = 100 * 1024;
 /** The mail about one message. */
 export function mailOf(message: Message, options: EmailOptions, nowMs: number): SendMailOptions {
   const subject = options.subject ? render(options.subject, message) : message.title;
-  const body = options.body ? render(options.body, message) : message.text;
+  // Without a template the long texts are cut and every fact stays.
+  const body = options.body
+    ? render(options.body, message)
+    : shorten(message, ({ text }) => byteLength(text) <= MAX_BODY_BYTES).text;
   return {
     from: { ...options.from },
     to: options.to.map((mailbox) => ({ ...mailbox })),
@@ -39,12 +43,15 @@ export function mailOf(message: Message, options: EmailOptions, nowMs: number): 
  * the id already can drop the repeat.
  */
 function messageId(alertId: string, { from, to, cc }: EmailOptions): string {
-  const people = [...to, ...cc].map(({ address }) => address).join("\n");
-  const digest = createHash("sha256").update(people).digest("hex").slice(0, 8);
+  const people = fingerprint(...[...to, ...cc].map(({ address }) => address));
   const domain = domainToASCII(from.address.slice(from.address.indexOf("@") + 1));
-  return `<${alertId.replace(/[^\w.-]/g, "")}.${digest}@${domain || "superbell.invalid"}>`;
+  return `<${alertId.replace(/[^\w.-]/g, "")}.${people}@${domain || "superbell.invalid"}>`;
 }
 
 function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ").trim();
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
 }

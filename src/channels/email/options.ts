@@ -5,6 +5,7 @@ import { BlockList, isIP } from "node:net";
 import { parseTemplate, type Template } from "../../alerts/template.ts";
 import type { ConfigNode, Section } from "../../config/node.ts";
 import type { Secret } from "../../config/secret.ts";
+import { readCaFile } from "../http.ts";
 
 /** tls from the first byte, TLS by STARTTLS (never without), or no encryption at all. */
 export type Security = "tls" | "starttls" | "none";
@@ -57,7 +58,7 @@ export function parseEmail(section: Section): EmailOptions {
       `more than ${MAX_RECIPIENTS} recipients; make a list on the mail server and name that`,
     );
   }
-  const ca = parseCa(section.optional("ca_file"));
+  const ca = readCaFile(section);
   const hello = section.optional("hello")?.stringThat(wrongHost);
   const [subjectNode, bodyNode] = [section.optional("subject"), section.optional("body")];
   return {
@@ -117,19 +118,6 @@ export function readMailbox(text: string): Mailbox | undefined {
   const name = (named?.[1] ?? "").trim().replace(/^"(.*)"$/, "$1");
   const address = named?.[2] ?? text.trim();
   return ADDRESS.test(address) && !/[\p{Cc}"\\]/u.test(name) ? { name, address } : undefined;
-}
-
-function parseCa(node: ConfigNode | undefined): string | undefined {
-  const path = node?.absolutePath() ?? "";
-  if (node === undefined || !path.startsWith("/")) return undefined;
-  const file = node.reading.sources.readFile(path);
-  if ("why" in file) {
-    node.problem(`cannot read "${path}": ${file.why}`);
-    return undefined;
-  }
-  if (file.text.includes("-----BEGIN CERTIFICATE-----")) return file.text;
-  node.problem(`"${path}" holds no certificate; expected PEM (-----BEGIN CERTIFICATE-----)`);
-  return undefined;
 }
 
 function wrongHost(text: string): string | undefined {

@@ -83,6 +83,5 @@ function describeStart(error: unknown, { directory }: Invocation): string {
   }
   if (error instanceof Deno.errors.PermissionDenied) return "it is not executable for us";
   if (words.includes("os error 7")) return "its arguments are too long; use its stdin instead";
-  if (words.includes("os error 8")) return "it is no program (has it a first line with #! ?)";
   return words.replace(/^.*?: /s, "");
 }
