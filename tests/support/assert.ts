@@ -1,0 +1,4 @@
+// The assertions of @std/assert, with types.
+
+// @ts-types="./std_assert.d.ts"
+export * from "@std/assert";
