@@ -1,0 +1,78 @@
+import { alertFor, MAX_TEXT_BYTES } from "../../src/alerts/alert.ts";
+import { parseEvent } from "../../src/events/parse.ts";
+import type { Rule } from "../../src/rules/rule.ts";
+import { assertEquals, assertNotEquals } from "../support/assert.ts";
+
+const RULE: Rule = { name: "crash", on: ["crash"], where: {}, to: ["c"] };
+const CONTEXT = { host: { name: "h", address: "10.0.0.1" }, atMs: 1000, supervisorRun: "h 1 2" };
+
+function alert(
+  changes: { serial?: number; run?: string; rule?: string; eventname?: string; payload?: string },
+) {
+  const payload = new TextEncoder().encode(
+    changes.payload ?? "processname:api groupname:web from_state:RUNNING expected:0 pid:7",
+  );
+  const header = {
+    ver: "3.0",
+    server: "box",
+    serial: changes.serial ?? 5,
+    pool: "superbell",
+    poolserial: 3,
+    eventname: changes.eventname ?? "PROCESS_STATE_EXITED",
+    len: payload.length,
+  };
+  const event = parseEvent({ header, payload, droppedBytes: 0 });
+  const rule = { ...RULE, name: changes.rule ?? RULE.name };
+  const decision = { rule, verdict: "alert", reason: "matched", word: "crash" } as const;
+  return alertFor(decision, event, {
+    ...CONTEXT,
+    supervisorRun: changes.run ?? CONTEXT.supervisorRun,
+  });
+}
+
+Deno.test("alertFor() takes over all that the event says", () => {
+  assertEquals(alert({}), {
+    id: alert({}).id,
+    rule: "crash",
+    word: "crash",
+    eventname: "PROCESS_STATE_EXITED",
+    atMs: 1000,
+    host: { name: "h", address: "10.0.0.1" },
+    supervisor: "box",
+    process: { name: "api", group: "web" },
+    pid: 7,
+    fromState: "RUNNING",
+    expected: false,
+  });
+});
+
+Deno.test("alertFor() gives the same frame the same id", () => {
+  assertEquals(alert({}).id, alert({}).id);
+});
+
+for (
+  const change of [{ serial: 6 }, { run: "h 1 3" }, { rule: "other" }, {
+    eventname: "PROCESS_STATE_FATAL",
+  }]
+) {
+  Deno.test(`alertFor() gives another id for another ${Object.keys(change)[0]}`, () => {
+    assertNotEquals(alert(change).id, alert({}).id);
+  });
+}
+
+Deno.test("alertFor() keeps a bounded text", () => {
+  const payload = `processname:a groupname:a pid:1 channel:stdout\n${
+    "x".repeat(3 * MAX_TEXT_BYTES)
+  }`;
+  const { text } = alert({ eventname: "PROCESS_LOG_STDOUT", payload });
+  assertEquals(new TextEncoder().encode(text).length, MAX_TEXT_BYTES);
+});
+
+Deno.test("alertFor() leaves out a process id of 0, which supervisord says for none", () => {
+  const payload = "processname:a groupname:a from_state:BACKOFF pid:0";
+  assertEquals("pid" in alert({ eventname: "PROCESS_STATE_STOPPED", payload }), false);
+});
+
+Deno.test("alertFor() takes a tick's own time", () => {
+  assertEquals(alert({ eventname: "TICK_60", payload: "when:1201063880" }).atMs, 1_201_063_880_000);
+});

@@ -1,0 +1,224 @@
+import { ConfigNode, Reading } from "../../src/config/node.ts";
+import { assertEquals, assertFalse } from "../support/assert.ts";
+
+const FILES: Readonly<Record<string, string>> = { "/run/token": "from-file\n", "/run/empty": "\n" };
+
+function reading(): Reading {
+  return new Reading({
+    env: (name) => ({ TOKEN: "from-env", EMPTY: "" })[name],
+    readFile: (path) => path in FILES ? { text: FILES[path]! } : { why: "there is no such file" },
+  });
+}
+
+interface Case {
+  readonly name: string;
+  read(node: ConfigNode): unknown;
+  readonly value: unknown;
+  readonly expected?: unknown;
+  readonly problem?: string;
+  /** Where the problem stands, if not at the node itself. */
+  readonly path?: string;
+}
+
+const hour = { min: 0, max: 3_600_000 };
+const small = { min: 1, max: 16 };
+
+const CASES: readonly Case[] = [
+  { name: "string() takes a text", read: (node) => node.string(), value: "x", expected: "x" },
+  {
+    name: "string() refuses an empty text",
+    read: (node) => node.string(),
+    value: " ",
+    problem: "expected a text, found an empty one",
+  },
+  {
+    name: "string() tells how to write a number as a text",
+    read: (node) => node.string(),
+    value: 13800138000,
+    problem: 'expected a string, found a number ("13800138000"); put it in quotes',
+  },
+  {
+    name: "string() refuses nothing",
+    read: (node) => node.string(),
+    value: null,
+    problem: "expected a string, found nothing",
+  },
+  {
+    name: "string() refuses a list",
+    read: (node) => node.string(),
+    value: ["x"],
+    problem: "expected a string, found a list",
+  },
+  {
+    name: "integer() takes a number",
+    read: (node) => node.integer(small),
+    value: 16,
+    expected: 16,
+  },
+  {
+    name: "integer() refuses a fraction",
+    read: (node) => node.integer(small),
+    value: 1.5,
+    problem: 'expected a whole number, found a number ("1.5")',
+  },
+  {
+    name: "integer() refuses a text",
+    read: (node) => node.integer(small),
+    value: "4",
+    problem: 'expected a whole number, found a string ("4")',
+  },
+  {
+    name: "integer() names its limits",
+    read: (node) => node.integer(small),
+    value: 17,
+    problem: "expected a number from 1 to 16, found 17",
+  },
+  { name: "boolean() takes false", read: (node) => node.boolean(), value: false, expected: false },
+  {
+    name: "boolean() refuses a word",
+    read: (node) => node.boolean(),
+    value: "yes",
+    problem: 'expected true or false, found a string ("yes")',
+  },
+  {
+    name: "oneOf() names a few words",
+    read: (node) => node.oneOf(["tls", "none"]),
+    value: "ssl",
+    problem: 'expected tls or none, found "ssl"',
+  },
+  {
+    name: "oneOf() suggests one of many words",
+    read: (node) => node.oneOf(["crash", "exit", "fatal", "stopped", "started"]),
+    value: "crashed",
+    problem: '"crashed" is not known here; did you mean "crash"?',
+  },
+  {
+    name: "duration() takes a duration",
+    read: (node) => node.duration(hour),
+    value: "8s",
+    expected: 8000,
+  },
+  {
+    name: "duration() wants a unit",
+    read: (node) => node.duration(hour),
+    value: 8,
+    problem: 'expected a duration like "8s", "10m" or "1h30m", found a number ("8")',
+  },
+  {
+    name: "duration() names its limits",
+    read: (node) => node.duration(hour),
+    value: "2h",
+    problem: "expected a duration from 0s to 1h, found 2h",
+  },
+  {
+    name: "absolutePath() refuses a relative one",
+    read: (node) => node.absolutePath(),
+    value: "state",
+    problem: 'expected an absolute path, found "state"',
+  },
+  {
+    name: "url() does not repeat the address: it may hold a secret",
+    read: (node) => node.url(["https"]),
+    value: "ftp://user:hunter2@host/",
+    problem: "expected https://, found ftp:",
+  },
+  {
+    name: "list() takes a single item for a list of one",
+    read: (node) => node.list((item) => item.string()),
+    value: "x",
+    expected: ["x"],
+  },
+  {
+    name: "list() refuses an empty one",
+    read: (node) => node.list((item) => item.string()),
+    value: [],
+    problem: "expected at least one item, found an empty list",
+  },
+  {
+    name: "pattern() tells what is wrong with an expression",
+    read: (node) => node.pattern().source,
+    value: "(",
+    problem: 'cannot read the regular expression "(": Unterminated group',
+  },
+  {
+    name: "secret() takes a literal",
+    read: (node) => node.secret().reveal(),
+    value: "hunter2",
+    expected: "hunter2",
+  },
+  {
+    name: "secret() takes { env }",
+    read: (node) => node.secret().reveal(),
+    value: { env: "TOKEN" },
+    expected: "from-env",
+  },
+  {
+    name: "secret() takes { file } without its line end",
+    read: (node) => node.secret().reveal(),
+    value: { file: "/run/token" },
+    expected: "from-file",
+  },
+  {
+    name: "secret() says where a missing variable is set",
+    read: (node) => node.secret().reveal(),
+    value: { env: "NONE" },
+    path: "a.b.env",
+    problem:
+      "environment variable NONE is not set; set it in environment= of the [eventlistener:…] section",
+  },
+  {
+    name: "secret() does not echo a number",
+    read: (node) => node.secret().reveal(),
+    value: 31337,
+    problem:
+      "expected a secret: a string, { env: NAME } or { file: PATH }; found a number (put it in quotes)",
+  },
+  {
+    name: "secret() refuses both sources at once",
+    read: (node) => node.secret().reveal(),
+    value: { env: "TOKEN", file: "/run/token" },
+    problem: "expected exactly one of { env: NAME } and { file: PATH }",
+  },
+];
+
+for (const { name, read, value, expected, problem, path = "a.b" } of CASES) {
+  Deno.test(`ConfigNode.${name}`, () => {
+    const found = reading();
+    const result = read(new ConfigNode(value, "a.b", found));
+    const problems = problem === undefined ? [] : [{ path, message: problem }];
+    assertEquals(found.problems, problems);
+    if (problem === undefined) assertEquals(result, expected);
+  });
+}
+
+Deno.test("ConfigNode.secret() names the file that cannot be used", () => {
+  const found = reading();
+  new ConfigNode({ file: "/run/none" }, "a", found).secret();
+  new ConfigNode({ file: "/run/empty" }, "b", found).secret();
+  new ConfigNode({ file: "token" }, "c", found).secret();
+  assertEquals(found.problems, [
+    { path: "a.file", message: 'cannot read "/run/none": there is no such file' },
+    { path: "b.file", message: '"/run/empty" is empty' },
+    { path: "c.file", message: 'expected an absolute path, found "token"' },
+  ]);
+});
+
+Deno.test("Section notes missing and unknown keys, each with its path", () => {
+  const found = reading();
+  const section = new ConfigNode({ tokn: "x", type: "y" }, "channels.oncall", found).section();
+  section.required("token");
+  section.required("type").string();
+  section.end();
+  assertEquals(found.problems, [
+    { path: "channels.oncall.token", message: "is required and missing" },
+    { path: "channels.oncall.tokn", message: 'unknown key; did you mean "token"?' },
+  ]);
+});
+
+Deno.test("Reading collects the secrets, so that all of them can be removed from texts", () => {
+  const found = reading();
+  new ConfigNode("hunter2", "a", found).secret();
+  new ConfigNode({ env: "TOKEN" }, "b", found).secret();
+  assertEquals(found.secrets.map((secret) => secret.source), ["literal", "env"]);
+  assertFalse(Deno.inspect(found, { depth: 9 }).includes("hunter2"));
+});

@@ -1,0 +1,53 @@
+import { ConfigNode, Reading } from "../../src/config/node.ts";
+import { describeProblem } from "../../src/config/problem.ts";
+import { parseRules } from "../../src/rules/parse.ts";
+import { assertEquals } from "../support/assert.ts";
+
+function problemsOf(rules: unknown): string[] {
+  const reading = new Reading({ env: () => undefined, readFile: () => ({ why: "none" }) });
+  parseRules(new ConfigNode(rules, "rules", reading), ["oncall", "mail"]);
+  return reading.problems.map((problem) => describeProblem("", problem));
+}
+
+const GOOD = { name: "a", on: "crash", to: "oncall" };
+
+const CASES: readonly (readonly [string, unknown, readonly string[]])[] = [
+  ["single words for lists of one", [GOOD], []],
+  ["every filter", [{
+    ...GOOD,
+    on: ["process_log"],
+    where: { process: ["web:*", "!web:canary"], group: "web", text: "OOM" },
+  }], []],
+  ["no rules", [], ["rules: expected at least one item, found an empty list"]],
+  ["missing keys", [{}], [
+    "rules[0].name: is required and missing",
+    "rules[0].on: is required and missing",
+    "rules[0].to: is required and missing",
+  ]],
+  ["an unknown word", [{ ...GOOD, on: ["crashh"] }], [
+    'rules[0].on[0]: "crashh" is not known here; did you mean "crash"?',
+  ]],
+  ["an unknown channel", [{ ...GOOD, to: ["onduty"] }], [
+    'rules[0].to[0]: no channel is named "onduty"; channels are: oncall, mail',
+  ]],
+  ["the same name twice", [GOOD, GOOD], ['rules[1]: a rule named "a" stands above already']],
+  ["a process filter about supervisord", [
+    { ...GOOD, on: ["crash", "supervisor_stopping"], where: { process: "web:*" } },
+  ], [
+    "rules[0].where.process: supervisor_stopping is about no process; " +
+    "put it into a rule without this filter",
+  ]],
+  ["a text filter without a text", [{ ...GOOD, where: { text: "x" } }], [
+    "rules[0].where.text: crash carries no text; put it into a rule without this filter",
+  ]],
+  ["a bad expression", [{ ...GOOD, on: "process_log", where: { text: "(" } }], [
+    'rules[0].where.text: cannot read the regular expression "(": Unterminated group',
+  ]],
+  ["an unknown key", [{ ...GOOD, were: {} }], [
+    'rules[0].were: unknown key; did you mean "where"?',
+  ]],
+];
+
+for (const [name, rules, expected] of CASES) {
+  Deno.test(`parseRules() answers for ${name}`, () => assertEquals(problemsOf(rules), expected));
+}
