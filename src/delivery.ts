@@ -94,6 +94,8 @@ class Lane {
   readonly #aborted = new AbortController();
   /** Workers that have nothing to do; those that wait for a time to pass are not woken early. */
   #idle: AbortController[] = [];
+  /** How often it was woken: what is stored while a worker is about to rest must not be missed. */
+  #wakes = 0;
   #failures = 0;
   #closedUntilMs = 0;
 
@@ -112,6 +114,7 @@ class Lane {
 
   /** Called for every stored entry, so it must cost nothing while the workers are busy. */
   wake(): void {
+    this.#wakes++;
     for (const worker of this.#idle.splice(0)) worker.abort();
   }
 
@@ -127,11 +130,12 @@ class Lane {
   async #work(): Promise<void> {
     const { clock } = this.#options;
     while (!this.#stopped.signal.aborted) {
+      const wakes = this.#wakes;
       try {
         const next = await this.#sendOne();
         if (next === "sent") continue;
         if (next.kind === "closed") await clock.sleep(next.waitMs, this.#stopped.signal);
-        else await this.#rest(next.waitMs);
+        else if (wakes === this.#wakes) await this.#rest(next.waitMs);
       } catch (error) {
         // The outbox failed (disk full, read-only) after an attempt: nothing to settle it with.
         // The claim's lease ends, and the entry is taken up again.
@@ -254,7 +258,7 @@ class Lane {
     if (outcome.kind !== "retry") return undefined;
     if (this.#aborted.signal.aborted) return nowMs; // our own end is nobody's failure
     const { retry: policy, random } = this.#options;
-    if (nowMs - claim.entry.createdAtMs >= policy.giveUpAfterMs) return undefined;
+    if (nowMs - claim.entry.sinceMs >= policy.giveUpAfterMs) return undefined;
     const waitMs = backoffMs(policy, claim.entry.attempts + 1, random());
     return nowMs + Math.max(waitMs, outcome.afterMs ?? 0);
   }

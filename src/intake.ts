@@ -67,6 +67,7 @@ export class Intake {
       to.map((channel): NewEntry => ({ alert, channel }))
     );
     const added = this.#store(entries, atMs);
+    if (added === undefined) return;
     const { serial, eventname } = event.origin;
     const about = `event ${serial} ${eventname}${describeSubject(event)}`;
     if (added === 0) {
@@ -79,8 +80,8 @@ export class Intake {
     this.#options.onStored(entries.map(({ channel }) => channel));
   }
 
-  /** The number of entries stored; those that the disk refuses go into memory. */
-  #store(entries: readonly NewEntry[], nowMs: number): number {
+  /** The number of new entries; those that the disk refuses go into memory. Undefined: lost. */
+  #store(entries: readonly NewEntry[], nowMs: number): number | undefined {
     const { outbox, memory, log } = this.#options;
     try {
       return outbox.enqueue(entries, nowMs);
@@ -94,7 +95,7 @@ export class Intake {
         this.#inMemory = memory.counts().waiting;
         if (this.#inMemory >= MAX_ENTRIES_IN_MEMORY) {
           log.error(`memory holds ${this.#inMemory} entries already: ${entries.length} are lost`);
-          return 0;
+          return undefined;
         }
       }
       this.#inMemory += entries.length;

@@ -53,15 +53,26 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const MB = 1024 ** 2;
 
+/** How far into a document, and into how much of it, inFileOrder looks. */
+const MAX_DEPTH = 16;
+const MAX_PLACES = 100_000;
+
+/** Where settings are read, and by whom. */
+export interface LoadOptions {
+  readonly env: (name: string) => string | undefined;
+  /** False for a command that sends nothing: a secret that it cannot see is no problem. */
+  readonly needsSecrets?: boolean;
+}
+
 /** Reads the settings from a file. Throws a ConfigError that holds every problem. */
-export function loadSettings(path: string, env: (name: string) => string | undefined): Settings {
+export function loadSettings(path: string, options: LoadOptions): Settings {
   let text: string;
   try {
     text = Deno.readTextFileSync(path);
   } catch (error) {
     throw new ConfigError(path, [{ path: "", message: `cannot be read: ${whyUnreadable(error)}` }]);
   }
-  const settings = parseSettings(text, { path, env, readFile: readSecretFile });
+  const settings = parseSettings(text, { path, ...options, readFile: readSecretFile });
   return { ...settings, warnings: [...settings.warnings, ...exposedSecrets(path, settings)] };
 }
 
@@ -69,6 +80,8 @@ export function loadSettings(path: string, env: (name: string) => string | undef
 export interface SettingsContext extends SecretSources {
   /** Named in errors. */
   readonly path: string;
+  /** @default true */
+  readonly needsSecrets?: boolean;
 }
 
 /** The settings and, for exposedSecrets, whether a secret stands in the file itself. */
@@ -77,7 +90,7 @@ type ParsedSettings = Settings & { readonly holdsLiteralSecret: boolean };
 /** Reads the settings from a text. Throws a ConfigError that holds every problem. */
 export function parseSettings(text: string, context: SettingsContext): ParsedSettings {
   const root = parseRoot(text, context.path);
-  const reading = new Reading(context);
+  const reading = new Reading(context, context);
   const section = new ConfigNode(root, "", reading).section();
   const language = parseLanguage(section.optional("language"), detectLanguage(context.env));
   const timeZone = parseTimeZone(section.optional("time_zone"));
@@ -89,11 +102,12 @@ export function parseSettings(text: string, context: SettingsContext): ParsedSet
       8 * SECOND_MS;
   const outbox = parseOutbox(section.optional("outbox"));
   const retry = parseRetry(section.optional("retry"));
-  const channels = parseChannels(section.required("channels"), language);
+  const channelsNode = section.required("channels");
+  const channels = parseChannels(channelsNode, language);
   const rulesNode = section.required("rules");
-  const rules = rulesNode.value === undefined
-    ? []
-    : parseRules(rulesNode, channels.map(({ name }) => name));
+  // Without channels every `to` would be a problem too, and none of them the real one.
+  const names = channelsNode.value === undefined ? undefined : channels.map(({ name }) => name);
+  const rules = rulesNode.value === undefined ? [] : parseRules(rulesNode, names);
   section.end();
   for (const { name } of channels) {
     if (rules.some(({ to }) => to.includes(name))) continue;
@@ -125,9 +139,14 @@ function parseRoot(text: string, path: string): unknown {
     const root = parseYaml(text, { schema: "core" });
     return root ?? {};
   } catch (error) {
+    if (error instanceof RangeError) {
+      throw new ConfigError(path, [{ path: "", message: "not valid YAML: nested too deeply" }]);
+    }
     if (!(error instanceof SyntaxError)) throw error;
-    // The parser's message goes on to quote the line, which may hold a secret.
-    const what = error.message.split(" at line ")[0]!.replace(/"[^"]*"/g, "…").split("\n")[0]!;
+    // The parser's message goes on to quote the line, and quotes tags and aliases before that: a
+    // password may begin with "!" or "*".
+    const what = error.message.split("\n")[0]!.split(" at line ")[0]!
+      .replace(/!<.*>/, "…").replace(/".*"/, "…");
     const at = error instanceof YamlSyntaxError
       ? `line ${error.line}, column ${error.column}: `
       : "";
@@ -251,14 +270,21 @@ function kindOf(section: Section): typeof CHANNEL_KINDS[number] | undefined {
 /** Sorts by where the path stands in the document; a missing key comes behind its parent. */
 function inFileOrder(problems: readonly Problem[], root: unknown): Problem[] {
   const positions = new Map<string, number>();
-  const visit = (value: unknown, path: string) => {
+  const visit = (value: unknown, path: string, depth: number) => {
     positions.set(path, positions.size);
     if (value === null || typeof value !== "object") return;
+    // Aliases can make a short file endless; no key of ours lies that deep.
+    if (depth > MAX_DEPTH || positions.size > MAX_PLACES) return;
     for (const [key, child] of Object.entries(value)) {
-      visit(child, Array.isArray(value) ? `${path}[${key}]` : path === "" ? key : `${path}.${key}`);
+      const childPath = Array.isArray(value)
+        ? `${path}[${key}]`
+        : path === ""
+        ? key
+        : `${path}.${key}`;
+      visit(child, childPath, depth + 1);
     }
   };
-  visit(root, "");
+  visit(root, "", 0);
   const position = (path: string): number => {
     const found = positions.get(path);
     if (found !== undefined || path === "") return found ?? 0;

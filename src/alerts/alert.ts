@@ -74,6 +74,8 @@ export function alertFor(
     ...("expected" in event && { expected: event.expected }),
     ...("tries" in event && { tries: event.tries }),
     ...("type" in event && { type: event.type }),
-    ...(text !== undefined && { text: truncateBytes(text, MAX_TEXT_BYTES) }),
+    // A log event ends with the line's own end, which says nothing.
+    ...(text !== undefined &&
+      { text: truncateBytes(text.replace(/[\r\n]+$/, ""), MAX_TEXT_BYTES) }),
   };
 }

@@ -72,8 +72,7 @@ export function composeTest(alert: Alert, options: ComposeOptions): Message {
     { label: words.text, value: words.testText, wide: true },
     { label: words.alertId, value: alert.id },
   ];
-  const title = words.title(words.test, "", alert.host.name).replace("  ", " ");
-  return layOut(alert, options.language, title, facts, time);
+  return layOut(alert, options.language, words.testTitle(alert.host.name), facts, time);
 }
 
 function layOut(

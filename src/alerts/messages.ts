@@ -28,7 +28,7 @@ export interface Words {
   readonly look: string;
   readonly alertId: string;
   readonly colon: string;
-  readonly test: string;
+  testTitle(where: string): string;
   readonly testText: string;
 }
 
@@ -69,7 +69,7 @@ const en: Words = {
   look: "Look at",
   alertId: "Alert",
   colon: ": ",
-  test: "Test message of superbell",
+  testTitle: (where) => `Test message of superbell on ${where}`,
   testText: "If you can read this, the channel works. Nothing has crashed.",
 };
 
@@ -110,7 +110,7 @@ const zh: Words = {
   look: "查看",
   alertId: "告警编号",
   colon: "：",
-  test: "superbell 测试消息",
+  testTitle: (where) => `superbell 测试消息，主机 ${where}`,
   testText: "看到这条消息，说明通道可用。没有进程出现故障。",
 };
 

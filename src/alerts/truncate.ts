@@ -19,5 +19,5 @@ export function truncateChars(text: string, maxChars: number): string {
   const characters = Array.from(text);
   return characters.length <= maxChars
     ? text
-    : characters.slice(0, Math.max(0, maxChars - 1)).join("") + MARK;
+    : characters.slice(0, Math.max(0, maxChars - 1)).join("") + (maxChars >= 1 ? MARK : "");
 }

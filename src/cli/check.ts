@@ -2,7 +2,7 @@
 
 import { describeProblem, type Problem } from "../config/problem.ts";
 import { subscriptionsFor } from "../rules/subscriptions.ts";
-import { type Command, parseOptions, print, printError } from "./command.ts";
+import { type Command, count, parseOptions, print, printError } from "./command.ts";
 import { settingsFrom } from "./config_file.ts";
 
 export const check: Command = {
@@ -17,7 +17,7 @@ Secrets by { env: NAME } must be set in the shell too, as in environment= of the
 Exit codes: 0 no problem (there may be warnings); 2 problems.
 `,
   run(args) {
-    const settings = settingsFrom(parseOptions(args, {}));
+    const settings = settingsFrom(parseOptions(args, {}), { needsSecrets: true });
     printWarnings(settings.path, settings.warnings);
     const { channels, rules, path } = settings;
     print(`${path}: no problems; ${count(channels, "channel")}, ${count(rules, "rule")}`);
@@ -32,8 +32,4 @@ Exit codes: 0 no problem (there may be warnings); 2 problems.
 /** Prints warnings on stderr, a line each. */
 export function printWarnings(file: string, warnings: readonly Problem[]): void {
   for (const warning of warnings) printError(`warning: ${describeProblem(file, warning)}`);
-}
-
-function count(items: readonly unknown[], noun: string): string {
-  return `${items.length} ${noun}${items.length === 1 ? "" : "s"}`;
 }

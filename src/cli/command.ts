@@ -40,7 +40,8 @@ export function parseOptions(args: readonly string[], spec: OptionSpec): Options
   const flags = spec.flags ?? [];
   const known = [...strings, ...flags].map((name) => `--${name}`);
   const parsed = parseArgs(args, {
-    string: strings,
+    string: ["_", ...strings], // "_": words stay as written, "0x10" is no number of ours
+    collect: strings,
     boolean: flags,
     alias: { config: "c" },
     unknown(arg, key) {
@@ -49,13 +50,12 @@ export function parseOptions(args: readonly string[], spec: OptionSpec): Options
       }
     },
   });
-  for (const name of strings) {
-    const value = parsed[name];
-    if (value === "" || Array.isArray(value)) {
-      throw new UsageError(
-        value === "" ? `--${name} needs a value` : `--${name} was given more than once`,
-      );
-    }
+  const valuesByName = new Map(
+    strings.map((name) => [name, parsed[name] as readonly string[]]),
+  );
+  for (const [name, values] of valuesByName) {
+    if (values.length > 1) throw new UsageError(`--${name} was given more than once`);
+    if (values[0] === "") throw new UsageError(`--${name} needs a value`);
   }
   const words = parsed._.map(String);
   const wanted = spec.words ?? [];
@@ -64,7 +64,7 @@ export function parseOptions(args: readonly string[], spec: OptionSpec): Options
     throw new UsageError(`unexpected "${words[wanted.length]}"`);
   }
   return {
-    string: (name) => parsed[name] as string | undefined,
+    string: (name) => valuesByName.get(name)?.[0],
     flag: (name) => parsed[name] === true,
     words,
   };
@@ -86,4 +86,9 @@ export function printError(text: string): void {
   const bytes = new TextEncoder().encode(text + "\n");
   let written = 0;
   while (written < bytes.length) written += Deno.stderr.writeSync(bytes.subarray(written));
+}
+
+/** `1 rule`, `2 rules`. */
+export function count(items: readonly unknown[], noun: string): string {
+  return `${items.length} ${noun}${items.length === 1 ? "" : "s"}`;
 }

@@ -5,8 +5,8 @@ import { type Options, UsageError } from "./command.ts";
 
 const CANDIDATES = ["superbell.yaml", "/etc/superbell.yaml"] as const;
 
-/** The path to read; throws a UsageError when none was named and none exists. */
-export function configPath(options: Options): string {
+/** The path that was named, or the first usual one that exists; else undefined. */
+export function findConfig(options: Options): string | undefined {
   const named = options.string("config") ?? Deno.env.get("SUPERBELL_CONFIG");
   if (named !== undefined && named !== "") return named;
   for (const path of CANDIDATES) {
@@ -16,13 +16,25 @@ export function configPath(options: Options): string {
       // not this one
     }
   }
+  return undefined;
+}
+
+function configPath(options: Options): string {
+  const found = findConfig(options);
+  if (found !== undefined) return found;
   throw new UsageError(
     `no configuration file: give one with -c FILE or $SUPERBELL_CONFIG, or create ` +
       `${CANDIDATES.join(" or ")}; superbell init prints one to start from`,
   );
 }
 
-/** The settings of the file that the options name. Throws a ConfigError with every problem. */
-export function settingsFrom(options: Options): Settings {
-  return loadSettings(configPath(options), (name) => Deno.env.get(name));
+/**
+ * The settings of the file that the options name. Throws a ConfigError with every problem; a
+ * command that sends nothing does not need the secrets, which only the listener may see.
+ */
+export function settingsFrom(
+  options: Options,
+  { needsSecrets }: { readonly needsSecrets: boolean },
+): Settings {
+  return loadSettings(configPath(options), { env: (name) => Deno.env.get(name), needsSecrets });
 }

@@ -4,7 +4,7 @@ import { formatDuration } from "../config/duration.ts";
 import { subscriptionsFor } from "../rules/subscriptions.ts";
 import type { Rule } from "../rules/rule.ts";
 import { type Command, parseOptions, print, UsageError } from "./command.ts";
-import { settingsFrom } from "./config_file.ts";
+import { findConfig, settingsFrom } from "./config_file.ts";
 
 const DEFAULT_CONFIG = "/etc/superbell.yaml";
 
@@ -13,13 +13,13 @@ export const init: Command = {
   summary: "prints an [eventlistener:superbell] section and a starter configuration",
   help: `Usage: superbell init [section | config] [-c FILE]
 
-section  the [eventlistener:superbell] section, for a file that supervisord includes; with
-         -c FILE its events= is what the rules of that file need
+section  the [eventlistener:superbell] section, for a file that supervisord includes; its
+         events= is what the rules of the configuration need (-c FILE, or the usual places)
 config   a starter configuration, for ${DEFAULT_CONFIG}
 Without a word: both, one after the other.
 
   superbell init config  > ${DEFAULT_CONFIG}
-  superbell init section > /etc/supervisor/conf.d/superbell.conf
+  superbell init section -c ${DEFAULT_CONFIG} > /etc/supervisor/conf.d/superbell.conf
 `,
   run(args) {
     const options = parseOptions(args, { words: ["part"] });
@@ -27,13 +27,14 @@ Without a word: both, one after the other.
     if (!["section", "config", "both"].includes(part)) {
       throw new UsageError(`unknown part "${part}"; expected section or config`);
     }
-    const named = options.string("config");
-    const settings = named === undefined ? undefined : settingsFrom(options);
+    // Without a name the file that the listener would find, so that events= fits its rules.
+    const path = part === "config" ? undefined : findConfig(options);
+    const settings = path === undefined
+      ? undefined
+      : settingsFrom(options, { needsSecrets: false });
     if (part !== "config") {
       print(section({
-        command: `${Deno.execPath()} listen -c ${
-          named === undefined ? DEFAULT_CONFIG : absolute(named)
-        }`,
+        command: `${Deno.execPath()} listen -c ${absolute(path ?? DEFAULT_CONFIG)}`,
         events: subscriptionsFor(settings?.rules ?? STARTER_RULES),
         windowMs: settings?.shutdownWindowMs ?? 8000,
       }));
@@ -55,8 +56,8 @@ state_dir: /var/lib/superbell          # messages wait here until they are deliv
 channels:
   oncall:
     type: dingtalk
-    token: { env: DINGTALK_TOKEN }     # the access_token of the robot's address
-    # secret: { env: DINGTALK_SECRET } # if the robot is set to "sign": SEC…
+    token: { file: /etc/superbell/dingtalk.token } # the access_token of the robot's address
+    # secret: { file: /etc/superbell/dingtalk.secret } # if the robot is set to "sign": SEC…
     # mention: { mobiles: ["13800138000"] }
 rules:
   - name: crash
@@ -64,6 +65,7 @@ rules:
     to: [oncall]
 `;
 
+/** In ASCII: under LANG=C supervisord on Python 3.6 refuses a file with anything else. */
 function section(values: {
   readonly command: string;
   readonly events: readonly string[];
@@ -96,7 +98,7 @@ autorestart=true
   }), so that running deliveries can end.
 stopwaitsecs=${stopSeconds}
 ; Secrets that the configuration takes by { env: NAME }. Keep this file readable by root only.
-;environment=DINGTALK_TOKEN="…",DINGTALK_SECRET="SEC…"
+;environment=DINGTALK_TOKEN="...",DINGTALK_SECRET="SEC..."
 `;
 }
 

@@ -12,16 +12,19 @@ import { Handshake, takeStdout } from "../listener/handshake.ts";
 import { FrameReader } from "../listener/read_frame.ts";
 import { Log } from "../log.ts";
 import { describeProblem } from "../config/problem.ts";
-import { Outbox } from "../outbox/outbox.ts";
+import { Outbox, type Retention } from "../outbox/outbox.ts";
 import { lockStateDir, openStateDir } from "../outbox/state_dir.ts";
 import type { Settings } from "../settings.ts";
-import { type Command, parseOptions, printError } from "./command.ts";
+import { type Command, count, parseOptions, printError } from "./command.ts";
 import { settingsFrom } from "./config_file.ts";
 import { versionText } from "./version.ts";
 
 /** The outbox is tidied, and memory emptied onto the disk, this often. */
 const SWEEP_EVERY_MS = 60 * 60 * 1000;
 const MOVE_EVERY_MS = 10_000;
+
+/** What memory keeps of settled entries: enough to know an event that comes again. */
+const MEMORY_RETENTION: Retention = { keepMs: SWEEP_EVERY_MS, maxBytes: 64 * 1024 ** 2 };
 
 export const listen: Command = {
   name: "listen",
@@ -46,7 +49,7 @@ Exit codes: 0; 1 a failure that a restart mends; 2 a problem in the configuratio
       return 2;
     }
     const stdout = await takeStdout();
-    return await listenWith(settingsFrom(options), new Handshake(stdout));
+    return await listenWith(settingsFrom(options, { needsSecrets: true }), new Handshake(stdout));
   },
 };
 
@@ -58,7 +61,10 @@ async function listenWith(settings: Settings, handshake: Handshake): Promise<num
   for (const warning of settings.warnings) log.warn(describeProblem(settings.path, warning));
   using lock = lockStateDir(settings.stateDir);
   if (lock.why !== undefined) log.warn(lock.why);
-  const outbox = openStateDir(settings, { nowMs: now(), log });
+  const outbox = openStateDir(settings, {
+    nowMs: now(),
+    onTrouble: (what) => log.error(what),
+  });
   const memory = Outbox.open(":memory:", { nowMs: now() });
   outbox.releaseClaims();
   const delivery = new Delivery({
@@ -88,11 +94,13 @@ async function listenWith(settings: Settings, handshake: Handshake): Promise<num
   delivery.start();
   const upkeep = [
     every(MOVE_EVERY_MS, stop.signal, () => moveToDisk(memory, outbox, log)),
-    every(SWEEP_EVERY_MS, stop.signal, () => void outbox.sweep(settings.retention, now())),
+    every(SWEEP_EVERY_MS, stop.signal, () => sweep(outbox, settings.retention, log)),
+    every(SWEEP_EVERY_MS, stop.signal, () => sweep(memory, MEMORY_RETENTION, log)),
   ];
   log.info(
-    `superbell ${versionText()} with ${settings.path}: ${settings.channels.length} channels, ` +
-      `${settings.rules.length} rules, ${outbox.counts().waiting} entries waiting in ${outbox.path}`,
+    `superbell ${versionText()} with ${settings.path}: ` +
+      `${count(settings.channels, "channel")}, ${count(settings.rules, "rule")}, ` +
+      `${outbox.counts().waiting} entries waiting in ${outbox.path}`,
   );
   const reader = new FrameReader(Deno.stdin, { onDamage: (damage) => tellDamage(damage, log) });
   let failure: unknown;
@@ -161,6 +169,16 @@ function moveToDisk(memory: Outbox, outbox: Outbox, log: Log): void {
     if (moved > 0) log.info(`stored ${moved} entries that were kept in memory`);
   } catch {
     // The disk still takes nothing; intake has said so.
+  }
+}
+
+function sweep(outbox: Outbox, retention: Retention, log: Log): void {
+  try {
+    outbox.sweep(retention, systemClock.now());
+  } catch (error) {
+    // The next time does it; an upkeep that ended here would let the file grow for ever.
+    const why = error instanceof Error ? error.message : error;
+    log.warn(`cannot remove old entries from "${outbox.path}": ${why}`);
   }
 }
 

@@ -12,8 +12,7 @@ import { version } from "./version.ts";
 
 const COMMANDS: readonly Command[] = [listen, check, test, outbox, init, version];
 
-const HELP =
-  `superbell: tells people when a process under Supervisor crashes, gives up or comes back
+const HELP = `superbell: tells people when a process under Supervisor crashes or cannot be started
 
 Usage: superbell COMMAND [OPTIONS]
 

@@ -46,7 +46,12 @@ Exit codes: 0; 1 no such entry, or the outbox cannot be opened; 2 usage or confi
     if (act === undefined) {
       throw new UsageError(`unknown action "${action}"; ${suggest(action, Object.keys(actions))}`);
     }
-    const job = { options, settings: settingsFrom(options), ids: ids.map(parseId), action };
+    const job = {
+      options,
+      settings: settingsFrom(options, { needsSecrets: false }),
+      ids: ids.map(parseId),
+      action,
+    };
     const open = openExisting(job.settings);
     try {
       return act(open, job);

@@ -22,7 +22,7 @@ Exit codes: 0 every channel took it; 1 at least one did not; 2 problems in the c
 `,
   async run(args) {
     const options = parseOptions(args, { strings: ["channel"] });
-    const settings = settingsFrom(options);
+    const settings = settingsFrom(options, { needsSecrets: true });
     printWarnings(settings.path, settings.warnings);
     const channels = wanted(settings.channels, options.string("channel"));
     let failed = 0;

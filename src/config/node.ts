@@ -21,9 +21,12 @@ export class Reading {
   readonly warnings: Problem[] = [];
   readonly secrets: Secret[] = [];
   readonly sources: SecretSources;
+  /** Whether a secret that cannot be had is a problem; to print the outbox none is needed. */
+  readonly needsSecrets: boolean;
 
-  constructor(sources: SecretSources) {
+  constructor(sources: SecretSources, options: { readonly needsSecrets?: boolean } = {}) {
     this.sources = sources;
+    this.needsSecrets = options.needsSecrets ?? true;
   }
 }
 
@@ -193,7 +196,10 @@ export class ConfigNode {
     if (value !== null && typeof value === "object" && !Array.isArray(value)) {
       return new Section(this, value as Record<string, unknown>);
     }
-    if (value !== null) this.#expected("keys with values");
+    // Not shown: a token or an address often stands where a section should.
+    if (value !== null && value !== undefined) {
+      this.problem(`expected keys with values, found ${kindOf(value)}`);
+    }
     return new Section(this, {});
   }
 
@@ -253,10 +259,11 @@ export class Section {
 function secretFromEnv(node: ConfigNode): Secret {
   const name = node.string();
   const value = name === "" ? undefined : node.reading.sources.env(name);
-  if (name !== "" && (value === undefined || value === "")) {
+  if (name !== "" && node.reading.needsSecrets && (value === undefined || value === "")) {
     const state = value === undefined ? "is not set" : "is empty";
     node.problem(
-      `environment variable ${name} ${state}; set it in environment= of the [eventlistener:…] section`,
+      `environment variable ${name} ${state}; export it in this shell, and for the listener set it ` +
+        `in environment= of the [eventlistener:…] section`,
     );
   }
   return new Secret(value ?? "", "env");
@@ -267,7 +274,7 @@ function secretFromFile(node: ConfigNode): Secret {
   if (!path.startsWith("/")) return new Secret("", "file");
   const file = node.reading.sources.readFile(path);
   if ("why" in file) {
-    node.problem(`cannot read ${quote(path)}: ${file.why}`);
+    if (node.reading.needsSecrets) node.problem(`cannot read ${quote(path)}: ${file.why}`);
     return new Secret("", "file");
   }
   const value = file.text.replace(/[\r\n]+$/, "");
@@ -275,12 +282,18 @@ function secretFromFile(node: ConfigNode): Secret {
   return new Secret(value, "file");
 }
 
+/** Whatever else stands before a colon may be the beginning of a secret ("user:password"). */
+const NAMED_SCHEMES = ["http", "https", "ws", "wss", "ftp", "file"];
+
 /** What is wrong with an address, or undefined. The address itself is not repeated: it may hold a secret. */
 export function wrongUrl(text: string, schemes: readonly string[]): string | undefined {
   const wanted = schemes.map((scheme) => `${scheme}://`).join(" or ");
   if (!URL.canParse(text)) return `expected an address that begins with ${wanted}`;
   const scheme = new URL(text).protocol.slice(0, -1);
-  return schemes.includes(scheme) ? undefined : `expected ${wanted}, found ${scheme}:`;
+  if (schemes.includes(scheme)) return undefined;
+  return NAMED_SCHEMES.includes(scheme)
+    ? `expected ${wanted}, found ${scheme}:`
+    : `expected an address that begins with ${wanted}`;
 }
 
 function kindOf(value: unknown): string {

@@ -68,7 +68,8 @@ export class Redactor {
 
 /** The shapes in which a value may turn up in somebody's text. */
 function formsOf(value: string): string[] {
-  const forms = [value, encodeURIComponent(value), encodeURI(value)];
+  const encodable = value.toWellFormed(); // encodeURI throws at half of a surrogate pair
+  const forms = [value, encodeURIComponent(encodable), encodeURI(encodable)];
   forms.push(JSON.stringify(value).slice(1, -1), base64(value));
   if (URL.canParse(value)) {
     // Of an address its scheme and host may be seen; what lets one in stands behind them.
@@ -77,14 +78,25 @@ function formsOf(value: string): string[] {
     if (tail.length > 1) forms.push(tail);
     // An ordinary word such as "crash" is no secret, and would vanish from every line.
     if (url.pathname.length > 8) forms.push(url.pathname.slice(1));
-    forms.push(url.search, url.password, decodeURIComponent(url.password), url.username);
-    forms.push(...url.searchParams.values());
-    forms.push(...url.pathname.split("/").filter((part) => part.length >= 8));
+    forms.push(url.search, url.password, percentDecoded(url.password), url.username);
+    // Nor is "true".
+    const parts = [...url.searchParams.values(), ...url.pathname.split("/")];
+    forms.push(...parts.filter((part) => part.length >= 8));
     forms.push(url.href);
   }
   return forms;
 }
 
+/** The text as it is where it only looks percent-encoded: a password may be "100%safe". */
+function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 function base64(value: string): string {
-  return btoa(String.fromCharCode(...new TextEncoder().encode(value)));
+  const bytes = new TextEncoder().encode(value);
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }

@@ -46,7 +46,7 @@ function withoutCutEnds(bytes: Uint8Array): Uint8Array {
   for (let back = 1; back <= 3 && back <= bytes.length - start; back++) {
     const byte = bytes[bytes.length - back]!;
     if (isContinuation(byte)) continue;
-    if (sequenceLength(byte) > back) end = bytes.length - back;
+    if (byte >= 0xc2 && byte <= 0xf4 && sequenceLength(byte) > back) end = bytes.length - back;
     break;
   }
   return bytes.subarray(start, end);

@@ -32,6 +32,8 @@ export interface Damage {
 const MAX_HEADER_BYTES = 64 * 1024;
 const SAMPLE_BYTES = 80;
 const LINE_FEED = 10;
+/** How every header of 3.x and 4.x begins; "ver:" alone would also be found in "server:". */
+const HEADER_START = "ver:3.0 server:";
 
 const latin1 = new TextDecoder("latin1"); // one character a byte, so that indexes agree
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -234,7 +236,7 @@ function scan(progress: Progress, bytes: Uint8Array): void {
 
 /** Whether the stream goes on as it should: with a header, the beginning of one, or not at all. */
 function startsLikeHeader(bytes: Uint8Array): boolean {
-  return "ver:".startsWith(latin1.decode(bytes.subarray(0, 4)));
+  return HEADER_START.startsWith(latin1.decode(bytes.subarray(0, HEADER_START.length)));
 }
 
 function printable(text: string): string {

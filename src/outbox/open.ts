@@ -50,10 +50,22 @@ export function replaceDamaged(path: string, options: OpenOptions): DatabaseSync
   return database;
 }
 
-/** Whether SQLite says that the file is no database or a damaged one. */
+/** Damage that SQLite does not see: it checks how values are stored, not what they are. */
+export class DamageError extends Error {
+  override readonly name = "DamageError";
+}
+
+/** Whether the file is no database or a damaged one, by SQLite's word or ours. */
 export function isDamage(error: unknown): boolean {
-  const code = error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0;
-  return code === 11 /* SQLITE_CORRUPT */ || code === 26 /* SQLITE_NOTADB */;
+  if (error instanceof DamageError) return true;
+  if (!(error instanceof Error)) return false;
+  if ("errcode" in error) {
+    const code = Number(error.errcode) & 0xff;
+    return code === 11 /* SQLITE_CORRUPT */ || code === 26 /* SQLITE_NOTADB */;
+  }
+  // exec() of Deno 2.7 gives no errcode: then SQLite's own words must do.
+  return /^file is not a database|^database disk image is malformed|^malformed database schema/
+    .test(error.message);
 }
 
 function prepare(path: string, options: OpenOptions): DatabaseSync {
@@ -97,37 +109,60 @@ function versionOf(database: DatabaseSync): number {
   return Number(database.prepare("pragma user_version").get()!.user_version);
 }
 
+// Deno's types do not know "defensive", which forbids writable_schema; Node's do.
+const FOR_SALVAGE = { readOnly: true, defensive: false };
+
 /** Copies the waiting entries that can be read; answers how many. */
 function salvage(from: string, into: DatabaseSync): number {
   let saved = 0;
   try {
-    const damaged = new DatabaseSync(from, { readOnly: true });
+    const damaged = new DatabaseSync(from, FOR_SALVAGE);
     try {
+      // SQLite reads nothing of a file that was cut, unless told that it is to be repaired.
+      damaged.exec("pragma writable_schema = on");
       const insert = into.prepare(
-        `insert or ignore into entry (alert_id, channel, alert, created_at_ms, due_at_ms, attempts, reason)
-         values (?, ?, ?, ?, ?, ?, ?)`,
+        `insert or ignore into entry (alert_id, channel, alert, created_at_ms, since_ms, due_at_ms, attempts, reason)
+         values (?, ?, ?, ?, ?, ?, ?, ?)`,
       );
       const columns = [
         "alert_id",
         "channel",
         "alert",
         "created_at_ms",
+        "since_ms",
         "due_at_ms",
         "attempts",
         "reason",
       ];
-      const rows = damaged.prepare(`select ${columns.join()} from entry where state = 'waiting'`);
-      for (const row of rows.iterate()) {
-        const values = columns.map((column) => (row as Record<string, SQLOutputValue>)[column]!);
-        saved += Number(insert.run(...values).changes);
+      // From either end up to the damage.
+      for (const order of ["asc", "desc"]) {
+        const rows = damaged.prepare(
+          `select ${columns.join()} from entry not indexed
+           where state = 'waiting' and json_valid(alert) order by id ${order}`,
+        );
+        saved += untilDamage(rows.iterate(), (row) => {
+          const values = columns.map((column) => (row as Record<string, SQLOutputValue>)[column]!);
+          return Number(insert.run(...values).changes);
+        });
       }
     } finally {
       damaged.close();
     }
   } catch {
-    // Whatever stands behind the damage cannot be read; the file is kept for an expert.
+    // Nothing of it can be read; the file is kept for an expert.
   }
   return saved;
+}
+
+/** The sum of what `take` answers for each row that can be read. */
+function untilDamage<Row>(rows: Iterable<Row>, take: (row: Row) => number): number {
+  let sum = 0;
+  try {
+    for (const row of rows) sum += take(row);
+  } catch {
+    // what stands behind the damage cannot be read from this side
+  }
+  return sum;
 }
 
 /** Creates the file for the owner alone; SQLite gives its -wal and -shm the same mode. */

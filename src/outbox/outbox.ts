@@ -6,7 +6,7 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import type { Alert } from "../alerts/alert.ts";
 import type { Outcome } from "../alerts/outcome.ts";
-import { isDamage, openDatabase, type OpenOptions, replaceDamaged } from "./open.ts";
+import { DamageError, isDamage, openDatabase, type OpenOptions, replaceDamaged } from "./open.ts";
 
 /** The file's name inside state_dir. */
 export const OUTBOX_FILE = "superbell.db";
@@ -26,6 +26,8 @@ export interface Entry {
   readonly alert: Alert;
   readonly state: EntryState;
   readonly createdAtMs: number;
+  /** When it began to wait: created, or retried by hand. Giving up is counted from here. */
+  readonly sinceMs: number;
   readonly dueAtMs: number;
   readonly attempts: number;
   readonly settledAtMs: number | undefined;
@@ -61,7 +63,7 @@ export interface Retention {
 }
 
 const ENTRY_COLUMNS =
-  "id, channel, alert, state, created_at_ms, due_at_ms, attempts, settled_at_ms, reason";
+  "id, channel, alert, state, created_at_ms, since_ms, due_at_ms, attempts, settled_at_ms, reason";
 
 /** The queue. One database, used by one listener and now and then by `superbell outbox`. */
 export class Outbox {
@@ -69,6 +71,7 @@ export class Outbox {
   readonly #options: OpenOptions;
   #database: DatabaseSync;
   #statements = new Map<string, StatementSync>();
+  #closed = false;
 
   private constructor(path: string, options: OpenOptions) {
     this.path = path;
@@ -82,8 +85,8 @@ export class Outbox {
   }
 
   close(): void {
-    this.#statements.clear();
-    this.#database.close();
+    this.#closed = true;
+    this.#release();
   }
 
   /** Stores the entries in one transaction; answers how many were new. */
@@ -92,9 +95,9 @@ export class Outbox {
       let added = 0;
       for (const { alert, channel } of entries) {
         const { changes } = this.#sql(
-          `insert into entry (alert_id, channel, alert, created_at_ms, due_at_ms)
-           values (?, ?, ?, ?, ?) on conflict (alert_id, channel) do nothing`,
-        ).run(alert.id, channel, JSON.stringify(alert), nowMs, nowMs);
+          `insert into entry (alert_id, channel, alert, created_at_ms, since_ms, due_at_ms)
+           values (?, ?, ?, ?, ?, ?) on conflict (alert_id, channel) do nothing`,
+        ).run(alert.id, channel, JSON.stringify(alert), nowMs, nowMs, nowMs);
         added += Number(changes);
       }
       return added;
@@ -107,16 +110,16 @@ export class Outbox {
     lease: { readonly nowMs: number; readonly leaseMs: number },
   ): Claim | undefined {
     const token = crypto.randomUUID();
-    const row = this.#run(() =>
-      this.#sql(
+    return this.#run(() => {
+      const row = this.#sql(
         `update entry set claim = ?, claimed_until_ms = ? where id = (
            select id from entry where state = 'waiting' and channel = ? and due_at_ms <= ?
              and (claim is null or claimed_until_ms <= ?)
            order by due_at_ms, id limit 1)
          returning ${ENTRY_COLUMNS}`,
-      ).get(token, lease.nowMs + lease.leaseMs, channel, lease.nowMs, lease.nowMs)
-    );
-    return row === undefined ? undefined : { token, entry: entryOf(row) };
+      ).get(token, lease.nowMs + lease.leaseMs, channel, lease.nowMs, lease.nowMs);
+      return row === undefined ? undefined : { token, entry: entryOf(row) };
+    });
   }
 
   /** Writes an attempt's end down. False when the lease had ended and somebody else holds it. */
@@ -213,23 +216,27 @@ export class Outbox {
     } = {},
   ): Entry[] {
     const states = filter.states ?? ["waiting", "delivered", "dead", "dropped"];
-    const rows = this.#sql(
-      `select * from (select ${ENTRY_COLUMNS} from entry
-         where (? is null or channel = ?) and state in (select value from json_each(?))
-         order by id desc limit ?) order by id`,
-    ).all(
-      filter.channel ?? null,
-      filter.channel ?? null,
-      JSON.stringify(states),
-      filter.limit ?? -1,
+    return this.#run(() =>
+      this.#sql(
+        `select * from (select ${ENTRY_COLUMNS} from entry
+           where (? is null or channel = ?) and state in (select value from json_each(?))
+           order by id desc limit ?) order by id`,
+      ).all(
+        filter.channel ?? null,
+        filter.channel ?? null,
+        JSON.stringify(states),
+        filter.limit ?? -1,
+      ).map(entryOf)
     );
-    return rows.map(entryOf);
   }
 
   /** How many entries each state has. */
   counts(): Readonly<Record<EntryState, number>> {
     const counts = { waiting: 0, delivered: 0, dead: 0, dropped: 0 };
-    for (const row of this.#sql("select state, count(*) as n from entry group by state").all()) {
+    const rows = this.#run(() =>
+      this.#sql("select state, count(*) as n from entry group by state").all()
+    );
+    for (const row of rows) {
       counts[row.state as EntryState] = Number(row.n);
     }
     return counts;
@@ -237,25 +244,27 @@ export class Outbox {
 
   /** One entry with its attempts, the oldest first. */
   show(id: number): { readonly entry: Entry; readonly attempts: readonly Attempt[] } | undefined {
-    const row = this.#sql(`select ${ENTRY_COLUMNS} from entry where id = ?`).get(id);
-    if (row === undefined) return undefined;
-    const attempts = this.#sql(
-      "select at_ms, took_ms, outcome, reason from attempt where entry_id = ? order by id",
-    ).all(id).map((attempt): Attempt => ({
-      atMs: Number(attempt.at_ms),
-      tookMs: Number(attempt.took_ms),
-      outcome: attempt.outcome as Outcome["kind"],
-      reason: String(attempt.reason),
-    }));
-    return { entry: entryOf(row), attempts };
+    return this.#run(() => {
+      const row = this.#sql(`select ${ENTRY_COLUMNS} from entry where id = ?`).get(id);
+      if (row === undefined) return undefined;
+      const attempts = this.#sql(
+        "select at_ms, took_ms, outcome, reason from attempt where entry_id = ? order by id",
+      ).all(id).map((attempt): Attempt => ({
+        atMs: Number(attempt.at_ms),
+        tookMs: Number(attempt.took_ms),
+        outcome: attempt.outcome as Outcome["kind"],
+        reason: String(attempt.reason),
+      }));
+      return { entry: entryOf(row), attempts };
+    });
   }
 
   /** Makes dead or dropped entries wait again, and waiting ones due now; answers how many. */
   retry(ids: readonly number[], nowMs: number): number {
     return this.#forEach(
       ids,
-      `update entry set state = 'waiting', due_at_ms = ?, created_at_ms = case state when 'waiting'
-         then created_at_ms else ? end, settled_at_ms = null
+      `update entry set state = 'waiting', due_at_ms = ?, settled_at_ms = null,
+         since_ms = case state when 'waiting' then since_ms else ? end
        where id = ? and state <> 'delivered' and claim is null`,
       [nowMs, nowMs],
     );
@@ -278,7 +287,7 @@ export class Outbox {
       const old = this.#sql("delete from entry where state <> 'waiting' and settled_at_ms < ?")
         .run(nowMs - retention.keepMs).changes;
       let removed = Number(old);
-      this.#database.exec("pragma incremental_vacuum");
+      this.#shrink();
       while (this.#bytes() > retention.maxBytes) {
         const { changes } = this.#sql(
           `delete from entry where id in (
@@ -286,20 +295,30 @@ export class Outbox {
         ).run();
         if (changes === 0) break; // what is left still waits: it is never thrown away unsaid
         removed += Number(changes);
-        this.#database.exec("pragma incremental_vacuum");
+        this.#shrink();
       }
       this.#sql("delete from pause where until_ms < ?").run(nowMs);
       return removed;
     });
   }
 
-  /** Moves what waits here into another outbox; answers how many entries went. */
+  /** Moves what waits here unclaimed into another outbox; answers how many entries went. */
   moveTo(other: Outbox, nowMs: number): number {
-    const waiting = this.list({ states: ["waiting"] });
+    const waiting = this.#run(() =>
+      this.#sql(
+        `select ${ENTRY_COLUMNS} from entry
+         where state = 'waiting' and (claim is null or claimed_until_ms <= ?) order by id`,
+      ).all(nowMs).map(entryOf)
+    );
     if (waiting.length === 0) return 0;
     other.enqueue(waiting, nowMs);
     this.drop(waiting.map(({ id }) => id), nowMs);
     return waiting.length;
+  }
+
+  /** Gives freed pages back. exec() would step the pragma once, and each step frees one page. */
+  #shrink(): void {
+    this.#database.prepare("pragma incremental_vacuum").all();
   }
 
   #bytes(): number {
@@ -340,14 +359,24 @@ export class Outbox {
 
   /** Does the work; when the file turns out to be damaged, once more on a fresh one. */
   #run<Value>(work: () => Value): Value {
+    const options = () => ({ ...this.#options, nowMs: Date.now() });
     try {
+      // Closed without close(): a damaged file could not be replaced, the disk may be full.
+      if (!this.#database.isOpen && !this.#closed) {
+        this.#database = openDatabase(this.path, options());
+      }
       return work();
     } catch (error) {
       if (!isDamage(error) || this.path === ":memory:") throw error;
-      this.close();
-      this.#database = replaceDamaged(this.path, { ...this.#options, nowMs: Date.now() });
+      this.#release();
+      this.#database = replaceDamaged(this.path, options());
       return work();
     }
+  }
+
+  #release(): void {
+    this.#statements.clear();
+    if (this.#database.isOpen) this.#database.close();
   }
 }
 
@@ -355,12 +384,21 @@ function entryOf(row: Record<string, SQLOutputValue>): Entry {
   return {
     id: Number(row.id),
     channel: String(row.channel),
-    alert: JSON.parse(String(row.alert)) as Alert,
+    alert: parseAlert(String(row.alert)),
     state: row.state as EntryState,
     createdAtMs: Number(row.created_at_ms),
+    sinceMs: Number(row.since_ms),
     dueAtMs: Number(row.due_at_ms),
     attempts: Number(row.attempts),
     settledAtMs: typeof row.settled_at_ms === "number" ? row.settled_at_ms : undefined,
     reason: typeof row.reason === "string" ? row.reason : undefined,
   };
+}
+
+function parseAlert(json: string): Alert {
+  try {
+    return JSON.parse(json) as Alert;
+  } catch {
+    throw new DamageError("the outbox holds an alert that cannot be read");
+  }
 }

@@ -9,6 +9,7 @@ create table entry (
   state         text    not null default 'waiting'
                 check (state in ('waiting', 'delivered', 'dead', 'dropped')),
   created_at_ms integer not null,
+  since_ms      integer not null,  -- when it began to wait: created, or retried by hand
   due_at_ms     integer not null,  -- not before
   attempts      integer not null default 0,
   claim         text,              -- who holds it; null when nobody does

@@ -1,6 +1,5 @@
 // The state directory: one listener at a time, and a way on when it cannot be used.
 
-import type { Log } from "../log.ts";
 import type { Sync } from "./open.ts";
 import { Outbox, OUTBOX_FILE } from "./outbox.ts";
 
@@ -35,7 +34,11 @@ export function lockStateDir(stateDir: string): StateLock {
 /** The outbox of the directory; one in memory where the disk refuses, which is said aloud. */
 export function openStateDir(
   settings: { readonly stateDir: string; readonly sync: Sync },
-  { nowMs, log }: { readonly nowMs: number; readonly log: Log },
+  { nowMs, onTrouble }: {
+    readonly nowMs: number;
+    /** Told, in a sentence, what a person must know or mend. */
+    readonly onTrouble: (what: string) => void;
+  },
 ): Outbox {
   const path = `${settings.stateDir}/${OUTBOX_FILE}`;
   try {
@@ -43,14 +46,14 @@ export function openStateDir(
       nowMs,
       sync: settings.sync,
       onSetAside: ({ to, saved }) =>
-        log.error(
+        onTrouble(
           `the outbox was damaged: it was set aside as "${to}" and a fresh one begun with the ` +
             `${saved} waiting entries that could still be read`,
         ),
     });
   } catch (error) {
     if (message(error).includes("newer superbell")) throw error;
-    log.error(
+    onTrouble(
       `cannot use "${path}": ${message(error)}; messages are kept in memory only and are lost if ` +
         `superbell ends before they are delivered; mend state_dir and restart`,
     );

@@ -11,18 +11,20 @@ import {
   type Rule,
 } from "./rule.ts";
 
-/** The rules, in the order of the file. `channels` are the names that `to` may hold. */
-export function parseRules(node: ConfigNode, channels: readonly string[]): Rule[] {
+/** The rules, in the order of the file. `channels` are the names that `to` may hold, if known. */
+export function parseRules(node: ConfigNode, channels: readonly string[] | undefined): Rule[] {
   const names = new Set<string>();
   return node.list((item) => {
     const rule = parseRule(item, channels);
-    if (names.has(rule.name)) item.problem(`a rule named "${rule.name}" stands above already`);
+    if (rule.name !== "" && names.has(rule.name)) {
+      item.problem(`a rule named "${rule.name}" stands above already`);
+    }
     names.add(rule.name);
     return rule;
   });
 }
 
-function parseRule(node: ConfigNode, channels: readonly string[]): Rule {
+function parseRule(node: ConfigNode, channels: readonly string[] | undefined): Rule {
   const section = node.section();
   const name = section.required("name").string();
   const onNode = section.required("on");
@@ -36,9 +38,9 @@ function parseRule(node: ConfigNode, channels: readonly string[]): Rule {
   return { name, on, where, to };
 }
 
-function channelName(node: ConfigNode, channels: readonly string[]): string {
+function channelName(node: ConfigNode, channels: readonly string[] | undefined): string {
   return node.stringThat((name) =>
-    channels.includes(name)
+    channels === undefined || channels.includes(name)
       ? undefined
       : `no channel is named "${name}"; channels are: ${channels.join(", ") || "none"}`
   );

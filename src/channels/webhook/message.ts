@@ -2,11 +2,9 @@
 // docs/channels/webhook.md), or the user's template with every value escaped for its format.
 
 import type { Message } from "../../alerts/compose.ts";
+import { alertDocument } from "../../alerts/document.ts";
 import { render } from "../../alerts/template.ts";
 import type { Body, ContentType } from "./options.ts";
-
-/** Goes up when a field changes its meaning or goes away; a new field is no new version. */
-export const DOCUMENT_VERSION = 1;
 
 /** A request's body and its type. */
 export interface WrittenBody {
@@ -17,7 +15,7 @@ export interface WrittenBody {
 /** The message in the format that the channel asks for. */
 export function writeBody(message: Message, body: Body): WrittenBody {
   if (body === "json") {
-    return { text: JSON.stringify(documentOf(message)), contentType: "application/json" };
+    return { text: JSON.stringify(alertDocument(message)), contentType: "application/json" };
   }
   const text = render(body.template, message, ESCAPES[body.contentType]);
   // Only JSON is UTF-8 by its own definition.
@@ -30,30 +28,3 @@ const ESCAPES: Readonly<Record<ContentType, (value: string) => string>> = {
   "application/x-www-form-urlencoded": (value) => encodeURIComponent(value.toWellFormed()),
   "text/plain": (value) => value,
 };
-
-/** Every field is always there; null stands for what the event does not have. */
-function documentOf(message: Message): Record<string, unknown> {
-  const { alert } = message;
-  const { process } = alert;
-  return {
-    version: DOCUMENT_VERSION,
-    id: alert.id,
-    rule: alert.rule,
-    on: alert.word,
-    event: alert.eventname,
-    title: message.title,
-    text: message.text,
-    at: new Date(alert.atMs).toISOString(),
-    host: { name: alert.host.name, address: alert.host.address },
-    supervisor: alert.supervisor,
-    process: process === undefined
-      ? null
-      : { name: process.name, group: process.group, pid: alert.pid ?? null },
-    group: process?.group ?? alert.group ?? null,
-    from_state: alert.fromState ?? null,
-    expected: alert.expected ?? null,
-    tries: alert.tries ?? null,
-    data: alert.text ?? null,
-    type: alert.type ?? null,
-  };
-}
