@@ -164,7 +164,7 @@ const CASES: readonly Case[] = [
     value: { env: "NONE" },
     path: "a.b.env",
     problem:
-      "environment variable NONE is not set; set it in environment= of the [eventlistener:…] section",
+      "environment variable NONE is not set; export it in this shell, and for the listener set it in environment= of the [eventlistener:…] section",
   },
   {
     name: "secret() does not echo a number",

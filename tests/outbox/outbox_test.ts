@@ -1,0 +1,323 @@
+// The queue, on real files that are closed and opened again in between.
+
+import type { Alert } from "../../src/alerts/alert.ts";
+import { type Attempt, type Entry, Outbox } from "../../src/outbox/outbox.ts";
+import { assert, assertEquals, assertThrows } from "../support/assert.ts";
+import { Folder } from "../support/folder.ts";
+import { ALERT } from "../support/message.ts";
+
+const NOW = Date.UTC(2026, 10, 21, 2, 0, 0);
+const LEASE = { nowMs: NOW, leaseMs: 40_000 };
+
+const alertOf = (id: string): Alert => ({ ...ALERT, id });
+const entryFor = (id: string, channel = "c") => ({ alert: alertOf(id), channel });
+
+function attemptOf(changes: Partial<Attempt> = {}): Attempt {
+  return { atMs: NOW, tookMs: 5, outcome: "retry", reason: "busy", ...changes };
+}
+
+/** An outbox in a folder of its own, and a way to close and open it again. */
+class Bench implements Disposable {
+  readonly #folder = new Folder();
+  outbox = this.#open();
+
+  #open(): Outbox {
+    return Outbox.open(this.#folder.file("superbell.db"), { nowMs: NOW });
+  }
+
+  /** As after a restart; the claims of the one before are still there. */
+  reopen(): Outbox {
+    this.outbox.close();
+    return this.outbox = this.#open();
+  }
+
+  /** As `superbell outbox` does it beside the listener. */
+  second(): Outbox {
+    return this.#open();
+  }
+
+  get folder(): string {
+    return this.#folder.path;
+  }
+
+  [Symbol.dispose](): void {
+    this.outbox.close();
+    this.#folder[Symbol.dispose]();
+  }
+}
+
+const ids = (entries: readonly Entry[]) => entries.map(({ alert }) => alert.id);
+
+Deno.test("Outbox.enqueue() keeps an entry whole across a restart", () => {
+  using bench = new Bench();
+  const alert: Alert = { ...ALERT, text: "订单 🔥 \u0000 'quoted' \u2028", group: "交易" };
+  assertEquals(bench.outbox.enqueue([{ alert, channel: "值班" }], NOW), 1);
+  assertEquals(bench.reopen().list(), [{
+    id: 1,
+    channel: "值班",
+    alert,
+    state: "waiting",
+    createdAtMs: NOW,
+    sinceMs: NOW,
+    dueAtMs: NOW,
+    attempts: 0,
+    settledAtMs: undefined,
+    reason: undefined,
+  }]);
+});
+
+Deno.test("Outbox.enqueue() stores the same alert for the same channel once", () => {
+  using bench = new Bench();
+  const entries = [entryFor("a"), entryFor("a"), entryFor("a", "d"), entryFor("b")];
+  assertEquals(bench.outbox.enqueue(entries, NOW), 3);
+  assertEquals(bench.outbox.enqueue(entries, NOW + 1), 0);
+  assertEquals(bench.reopen().enqueue([entryFor("a")], NOW + 2), 0);
+  assertEquals(bench.outbox.enqueue([], NOW), 0);
+  assertEquals(ids(bench.outbox.list()), ["a", "a", "b"]);
+});
+
+Deno.test("Outbox.enqueue() stores all entries of an event or none", () => {
+  using bench = new Bench();
+  const broken = { alert: ALERT, channel: null as unknown as string };
+  assertThrows(() => bench.outbox.enqueue([entryFor("a"), broken], NOW));
+  assertEquals(bench.outbox.counts().waiting, 0);
+  assertEquals(bench.outbox.enqueue([entryFor("a")], NOW), 1);
+});
+
+Deno.test("Outbox.claim() takes what is due longest, the older first where both are due", () => {
+  using bench = new Bench();
+  bench.outbox.enqueue([entryFor("late")], NOW + 10);
+  bench.outbox.enqueue([entryFor("x"), entryFor("y")], NOW);
+  bench.outbox.enqueue([entryFor("early")], NOW - 10);
+  bench.outbox.enqueue([entryFor("other", "d")], NOW - 99);
+  const claimed = Array.from({ length: 4 }, () => bench.outbox.claim("c", LEASE)?.entry.alert.id);
+  assertEquals(claimed, ["early", "x", "y", undefined]);
+  assertEquals(bench.outbox.claim("c", { ...LEASE, nowMs: NOW + 10 })?.entry.alert.id, "late");
+});
+
+Deno.test("Outbox.claim() gives an entry to one holder until the lease ends", () => {
+  using bench = new Bench();
+  bench.outbox.enqueue([entryFor("a")], NOW);
+  const first = bench.outbox.claim("c", LEASE)!;
+  const { outbox } = bench;
+  assertEquals(outbox.claim("c", { ...LEASE, nowMs: NOW + 39_999 }), undefined);
+  assertEquals(outbox.nextDueMs("c"), undefined);
+  const second = bench.reopen().claim("c", { ...LEASE, nowMs: NOW + 40_000 })!;
+  assert(second.token !== first.token);
+  assertEquals(second.entry, first.entry);
+});
+
+Deno.test("Outbox.releaseClaims() ends the claims of a listener that died", () => {
+  using bench = new Bench();
+  bench.outbox.enqueue([entryFor("a")], NOW);
+  const dead = bench.outbox.claim("c", LEASE)!;
+  bench.reopen().releaseClaims();
+  assertEquals(bench.outbox.nextDueMs("c"), NOW);
+  assertEquals(bench.outbox.claim("c", LEASE)?.entry.id, dead.entry.id);
+  assertEquals(bench.outbox.settle(dead, { attempt: attemptOf() }), false);
+});
+
+Deno.test("Outbox.settle() is refused to one who no longer holds the claim", () => {
+  using bench = new Bench();
+  bench.outbox.enqueue([entryFor("a")], NOW);
+  const late = bench.outbox.claim("c", LEASE)!;
+  const holder = bench.outbox.claim("c", { ...LEASE, nowMs: NOW + 40_000 })!;
+  const delivered = attemptOf({ outcome: "delivered", reason: "ok" });
+  assertEquals(bench.outbox.settle(late, { attempt: delivered }), false);
+  assertEquals(bench.outbox.show(1)?.attempts, []);
+  assertEquals(bench.outbox.settle(holder, { attempt: delivered }), true);
+  assertEquals(bench.outbox.settle(holder, { attempt: delivered }), false);
+  assertEquals(bench.outbox.show(1)?.attempts, [delivered]);
+});
+
+const ENDS = [
+  { outcome: "delivered", dueAtMs: undefined, state: "delivered" },
+  { outcome: "delivered", dueAtMs: NOW + 1000, state: "delivered" },
+  { outcome: "retry", dueAtMs: NOW + 1000, state: "waiting" },
+  { outcome: "retry", dueAtMs: undefined, state: "dead" },
+  { outcome: "rejected", dueAtMs: undefined, state: "dead" },
+] as const;
+for (const { outcome, dueAtMs, state } of ENDS) {
+  const next = dueAtMs === undefined ? "no next try" : "a next try";
+  Deno.test(`Outbox.settle() makes an entry ${state} after ${outcome} with ${next}`, () => {
+    using bench = new Bench();
+    bench.outbox.enqueue([entryFor("a")], NOW - 50);
+    const claim = bench.outbox.claim("c", LEASE)!;
+    const attempt = attemptOf({ outcome, reason: "因为" });
+    assertEquals(bench.outbox.settle(claim, { attempt, dueAtMs }), true);
+    assertEquals(bench.reopen().show(1), {
+      entry: {
+        ...claim.entry,
+        state,
+        dueAtMs: dueAtMs ?? NOW + 5,
+        attempts: 1,
+        settledAtMs: state === "waiting" ? undefined : NOW + 5,
+        reason: "因为",
+      },
+      attempts: [attempt],
+    });
+  });
+}
+
+Deno.test("Outbox.nextDueMs() is the time of the channel's next unclaimed entry", () => {
+  using bench = new Bench();
+  assertEquals(bench.outbox.nextDueMs("c"), undefined);
+  bench.outbox.enqueue([entryFor("a"), entryFor("b", "d")], NOW);
+  const claim = bench.outbox.claim("c", LEASE)!;
+  assertEquals(bench.outbox.nextDueMs("c"), undefined);
+  bench.outbox.settle(claim, { attempt: attemptOf(), dueAtMs: NOW + 7000 });
+  assertEquals(bench.reopen().nextDueMs("c"), NOW + 7000);
+  assertEquals(bench.outbox.claim("c", { ...LEASE, nowMs: NOW + 6999 }), undefined);
+  assertEquals(bench.outbox.claim("c", { ...LEASE, nowMs: NOW + 7000 })?.entry.attempts, 1);
+});
+
+/** One entry in each state: 1 waiting, 2 delivered, 3 dead, 4 dropped, 5 claimed. */
+function inAllStates(outbox: Outbox): void {
+  const outcomes = ["delivered", "rejected"] as const;
+  for (const [index, outcome] of outcomes.entries()) {
+    outbox.enqueue([entryFor(`x${index}`, "e")], NOW);
+    outbox.settle(outbox.claim("e", LEASE)!, { attempt: attemptOf({ outcome }) });
+  }
+  outbox.enqueue([entryFor("dropped", "e")], NOW);
+  outbox.drop([3], NOW);
+  outbox.enqueue([entryFor("waiting", "c")], NOW);
+  outbox.enqueue([entryFor("claimed", "d")], NOW);
+  outbox.claim("d", LEASE);
+}
+
+Deno.test("Outbox.retry() sends dead, dropped and waiting entries again, no others", () => {
+  using bench = new Bench();
+  inAllStates(bench.outbox);
+  assertEquals(bench.outbox.retry([1, 2, 3, 4, 5, 99], NOW + 500), 3);
+  const seen = bench.reopen().list().map((entry) => ({
+    state: entry.state,
+    createdAtMs: entry.createdAtMs - NOW,
+    sinceMs: entry.sinceMs - NOW,
+    dueAtMs: entry.dueAtMs - NOW,
+    settledAtMs: entry.settledAtMs,
+  }));
+  const again = { state: "waiting", createdAtMs: 0, dueAtMs: 500, settledAtMs: undefined } as const;
+  assertEquals(seen, [
+    { state: "delivered", createdAtMs: 0, sinceMs: 0, dueAtMs: 5, settledAtMs: NOW + 5 },
+    { ...again, sinceMs: 500 },
+    { ...again, sinceMs: 500 },
+    { ...again, sinceMs: 0 },
+    { state: "waiting", createdAtMs: 0, sinceMs: 0, dueAtMs: 0, settledAtMs: undefined },
+  ]);
+});
+
+Deno.test("Outbox.drop() takes waiting, claimed and dead entries out of the queue", () => {
+  using bench = new Bench();
+  inAllStates(bench.outbox);
+  const claim = { token: "", entry: bench.outbox.list({ channel: "d" })[0]! };
+  assertEquals(bench.outbox.drop([1, 2, 3, 4, 5, 99], NOW + 500), 3);
+  assertEquals(bench.outbox.counts(), { waiting: 0, delivered: 1, dead: 0, dropped: 4 });
+  assertEquals(bench.outbox.settle(claim, { attempt: attemptOf() }), false);
+  assertEquals(bench.outbox.show(4)?.entry.reason, "dropped by hand");
+  assertEquals(bench.outbox.drop([], NOW), 0);
+});
+
+Deno.test("Outbox.list() filters by channel and state, and shows the newest", () => {
+  using bench = new Bench();
+  inAllStates(bench.outbox);
+  const numbers = (entries: readonly Entry[]) => entries.map(({ id }) => id);
+  assertEquals(numbers(bench.outbox.list()), [1, 2, 3, 4, 5]);
+  assertEquals(numbers(bench.outbox.list({ limit: 2 })), [4, 5]);
+  assertEquals(numbers(bench.outbox.list({ channel: "e" })), [1, 2, 3]);
+  assertEquals(numbers(bench.outbox.list({ states: ["dead", "dropped"] })), [2, 3]);
+  assertEquals(numbers(bench.outbox.list({ states: [] })), []);
+  assertEquals(numbers(bench.outbox.list({ channel: "' or 1=1 --" })), []);
+  assertEquals(bench.outbox.show(99), undefined);
+});
+
+const PACE = { key: "robot", count: 3, perMs: 60_000 };
+
+Deno.test("Outbox.paceFreeAtMs() counts attempts in the window, across a restart", () => {
+  using bench = new Bench();
+  for (const [index, atMs] of [0, 10_000, 20_000].entries()) {
+    assertEquals(bench.outbox.paceFreeAtMs(PACE, NOW + atMs), 0);
+    bench.outbox.enqueue([entryFor(`${index}`)], NOW);
+    const attempt = attemptOf({ atMs: NOW + atMs });
+    const claim = bench.outbox.claim("c", LEASE)!;
+    bench.outbox.settle(claim, { attempt, paceKey: "robot" });
+  }
+  assertEquals(bench.reopen().paceFreeAtMs(PACE, NOW + 20_000), NOW + 60_001);
+  assertEquals(bench.outbox.paceFreeAtMs(PACE, NOW + 60_000), NOW + 60_001);
+  assertEquals(bench.outbox.paceFreeAtMs(PACE, NOW + 60_001), 0);
+  assertEquals(bench.outbox.paceFreeAtMs({ ...PACE, key: "another" }, NOW + 20_000), 0);
+  // The clock was set back by an hour: attempts in the future say nothing.
+  assertEquals(bench.outbox.paceFreeAtMs(PACE, NOW - 3_600_000), 0);
+});
+
+Deno.test("Outbox.pause() closes one sender until its time, across a restart", () => {
+  using bench = new Bench();
+  bench.outbox.pause("robot", { untilMs: NOW + 600_000, reason: "muted" });
+  assertEquals(bench.reopen().paceFreeAtMs(PACE, NOW), NOW + 600_000);
+  assertEquals(bench.outbox.paceFreeAtMs({ ...PACE, key: "another" }, NOW), 0);
+  bench.outbox.pause("robot", { untilMs: NOW + 5, reason: "shorter" });
+  assertEquals(bench.outbox.paceFreeAtMs(PACE, NOW), NOW + 5);
+});
+
+Deno.test("Outbox.sweep() removes settled entries that are too old, and nothing that waits", () => {
+  using bench = new Bench();
+  inAllStates(bench.outbox);
+  bench.outbox.pause("robot", { untilMs: NOW + 1, reason: "muted" });
+  const retention = { keepMs: 1000, maxBytes: 1024 ** 3 };
+  assertEquals(bench.outbox.sweep(retention, NOW + 1000), 0);
+  assertEquals(bench.outbox.sweep(retention, NOW + 10_000), 3);
+  assertEquals(ids(bench.reopen().list()), ["waiting", "claimed"]);
+  assertEquals(bench.outbox.sweep(retention, NOW - 10_000), 0);
+});
+
+Deno.test("Outbox.sweep() removes the oldest settled entries until the file is small enough", () => {
+  using bench = new Bench();
+  const alert = (id: string): Alert => ({ ...ALERT, id, text: "x".repeat(8000) });
+  const { outbox } = bench;
+  outbox.enqueue(
+    Array.from({ length: 2000 }, (_, index) => ({ alert: alert(`old${index}`), channel: "c" })),
+    NOW,
+  );
+  outbox.drop(outbox.list().map(({ id }) => id), NOW);
+  outbox.enqueue([{ alert: alert("waiting"), channel: "c" }], NOW);
+  const maxBytes = 8 * 1024 ** 2;
+  const removed = outbox.sweep({ keepMs: 1e9, maxBytes }, NOW + 1);
+  assert(removed >= 1000 && removed < 2000, `removed ${removed}`);
+  assertEquals(outbox.counts(), { waiting: 1, delivered: 0, dead: 0, dropped: 2000 - removed });
+  assertEquals(outbox.list({ limit: 2 }).map(({ alert: { id } }) => id), ["old1999", "waiting"]);
+  bench.reopen();
+  assert(Deno.statSync(`${bench.folder}/superbell.db`).size <= maxBytes);
+  assertEquals(bench.outbox.sweep({ keepMs: 1e9, maxBytes: 1 }, NOW + 1), 2000 - removed);
+  assertEquals(bench.outbox.counts().waiting, 1);
+});
+
+Deno.test("Outbox.moveTo() hands over what waits and leaves what is being sent", () => {
+  using bench = new Bench();
+  const memory = Outbox.open(":memory:", { nowMs: NOW });
+  inAllStates(memory);
+  assertEquals(memory.moveTo(bench.outbox, NOW), 1);
+  assertEquals(ids(bench.outbox.list()), ["waiting"]);
+  assertEquals(memory.counts(), { waiting: 1, delivered: 1, dead: 1, dropped: 2 });
+  assertEquals(memory.moveTo(bench.outbox, NOW), 0);
+  assertEquals(memory.moveTo(bench.outbox, NOW + 40_000), 1, "its lease has ended");
+  assertEquals(ids(bench.outbox.list()), ["waiting", "claimed"]);
+  memory.close();
+});
+
+Deno.test("Outbox shares its file with a second process", () => {
+  using bench = new Bench();
+  const beside = bench.second();
+  bench.outbox.enqueue([entryFor("a"), entryFor("b")], NOW);
+  assertEquals(beside.claim("c", LEASE)?.entry.alert.id, "a");
+  assertEquals(bench.outbox.claim("c", LEASE)?.entry.alert.id, "b");
+  assertEquals(beside.claim("c", LEASE), undefined);
+  assertEquals(beside.drop([2], NOW), 1);
+  assertEquals(bench.outbox.counts(), { waiting: 1, delivered: 0, dead: 0, dropped: 1 });
+  beside.close();
+});
+
+Deno.test("Outbox refuses to work after close()", () => {
+  using bench = new Bench();
+  bench.outbox.close();
+  assertThrows(() => bench.outbox.counts(), Error, "database is not open");
+  bench.outbox = bench.second();
+});

@@ -1,0 +1,239 @@
+// Configurations from the file to the settings: golden messages for wrong ones, whole settings
+// for right ones, and no secret in any of it.
+
+import { ConfigError } from "../src/config/problem.ts";
+import { loadSettings, parseSettings, type Settings } from "../src/settings.ts";
+import { assert, assertEquals, assertLess, assertMatch, assertThrows } from "./support/assert.ts";
+import { Folder } from "./support/folder.ts";
+
+const FIXTURES = new URL("./fixtures/config/", import.meta.url).pathname;
+const bad = [...Deno.readDirSync(FIXTURES)]
+  .map(({ name }) => name)
+  .filter((name) => /^bad_.*\.yaml$/.test(name))
+  .sort();
+
+const env = (name: string) => name === "SUPERBELL_TEST_EMPTY" ? "" : undefined;
+const SECRETS = ["hunter2", "-secret", "secret-", "123secret", "never-shown", "a-literal-token"];
+
+function load(path: string, variables: Readonly<Record<string, string>> = {}): Settings {
+  return loadSettings(path, { env: (name) => variables[name] });
+}
+
+for (const name of bad) {
+  Deno.test(`loadSettings() tells every problem of ${name} at once, in the order of the file`, () => {
+    const path = FIXTURES + name;
+    const error = assertThrows(() => loadSettings(path, { env }), ConfigError);
+    const golden = Deno.readTextFileSync(path.replace(/yaml$/, "txt"));
+    assertEquals(`${error.message.replaceAll(FIXTURES, "")}\n`, golden);
+    for (const secret of SECRETS) assert(!error.message.includes(secret), `it shows ${secret}`);
+    assertEquals(error.cause, undefined);
+    assert(!Deno.inspect(error).includes("hunter2"));
+  });
+}
+
+const MINIMAL = `
+channels:
+  oncall:
+    type: webhook
+    url: { env: HOOK }
+rules:
+  - name: crash
+    on: crash
+    to: oncall
+`;
+
+function parse(text: string, variables: Record<string, string> = { HOOK: "https://example.com/" }) {
+  return parseSettings(text, {
+    path: "superbell.yaml",
+    env: (name) => variables[name],
+    readFile: () => ({ why: "there are no files here" }),
+  });
+}
+
+/** The problems of a text, a line each, without the file's name. */
+function problemsOf(text: string, variables?: Record<string, string>): string[] {
+  const error = assertThrows(() => parse(text, variables), ConfigError);
+  return error.message.split("\n").map((line) => line.replace(/^superbell\.yaml: /, ""));
+}
+
+Deno.test("parseSettings() fills in what a minimal configuration leaves out", () => {
+  const { channels, redactor: _redactor, ...settings } = parse(MINIMAL);
+  assertEquals(settings, {
+    path: "superbell.yaml",
+    language: "en",
+    timeZone: undefined,
+    host: { name: "auto", address: "auto" },
+    stateDir: "/var/lib/superbell",
+    logLevel: "info",
+    shutdownWindowMs: 8000,
+    sync: "normal",
+    retention: { keepMs: 7 * 86_400_000, maxBytes: 256 * 1024 ** 2 },
+    retry: { firstMs: 2000, mostMs: 600_000, giveUpAfterMs: 3 * 86_400_000 },
+    rules: [{ name: "crash", on: ["crash"], where: {}, to: ["oncall"] }],
+    warnings: [],
+    holdsLiteralSecret: false,
+  });
+  assertEquals(channels.map(({ open: _open, ...channel }) => channel), [
+    { name: "oncall", type: "webhook", language: "en", timeoutMs: 10_000, concurrency: 1 },
+  ]);
+});
+
+Deno.test("parseSettings() reads every key", () => {
+  const { channels, redactor: _redactor, ...settings } = parse(`
+language: zh
+time_zone: Asia/Shanghai
+host: { name: node-7, address: 10.0.0.7 }
+state_dir: /srv/superbell
+log_level: debug
+shutdown_window: 1m30s
+outbox: { sync: full, keep: 2d, max_size: 64MB }
+retry: { first: 500ms, most: 1h, give_up_after: 12h }
+channels:
+  oncall:
+    type: webhook
+    url: { env: HOOK }
+    language: en
+    timeout: 3s
+    concurrency: 4
+  spare: { type: webhook, url: "https://example.com/literal-secret" }
+rules:
+  - { name: a, on: [crash, fatal], where: { group: [web, "!test"] }, to: [oncall] }
+`);
+  const { rules, ...rest } = settings;
+  assertEquals(rest, {
+    path: "superbell.yaml",
+    language: "zh",
+    timeZone: "Asia/Shanghai",
+    host: { name: "node-7", address: "10.0.0.7" },
+    stateDir: "/srv/superbell",
+    logLevel: "debug",
+    shutdownWindowMs: 90_000,
+    sync: "full",
+    retention: { keepMs: 2 * 86_400_000, maxBytes: 64 * 1024 ** 2 },
+    retry: { firstMs: 500, mostMs: 3_600_000, giveUpAfterMs: 12 * 3_600_000 },
+    warnings: [{ path: "channels.spare", message: "no rule sends to this channel" }],
+    holdsLiteralSecret: true,
+  });
+  assertEquals(rules.map(({ where }) => where.group?.excluded[0]?.text), ["test"]);
+  assertEquals(channels.map(({ open: _open, ...channel }) => channel), [
+    { name: "oncall", type: "webhook", language: "en", timeoutMs: 3000, concurrency: 4 },
+    { name: "spare", type: "webhook", language: "zh", timeoutMs: 10_000, concurrency: 1 },
+  ]);
+});
+
+const LOCALES: [Record<string, string>, string][] = [
+  [{}, "en"],
+  [{ LANG: "C.UTF-8" }, "en"],
+  [{ LANG: "zh_CN.UTF-8" }, "zh"],
+  [{ LANG: "ZH" }, "zh"],
+  [{ LC_ALL: "en_US.UTF-8", LANG: "zh_CN.UTF-8" }, "en"],
+  [{ LC_ALL: "", LC_MESSAGES: "zh_TW", LANG: "en" }, "zh"],
+];
+for (const [variables, language] of LOCALES) {
+  Deno.test(`parseSettings() writes ${language} with ${JSON.stringify(variables)}`, () => {
+    const HOOK = "https://example.com/";
+    assertEquals(parse(MINIMAL, { HOOK, ...variables }).language, language);
+    assertEquals(parse(`language: auto${MINIMAL}`, { HOOK, ...variables }).language, language);
+    assertEquals(parse(`language: zh${MINIMAL}`, { HOOK, ...variables }).language, "zh");
+  });
+}
+
+Deno.test("parseSettings() keeps on: a key and yes, no, off words, as YAML 1.2 has it", () => {
+  assertEquals(parse(MINIMAL).rules[0]?.on, ["crash"]);
+  for (const word of ["no", "yes", "on", "off", "y", "2026-11-21", "12:30:00"]) {
+    assertEquals(parse(MINIMAL.replace("name: crash", `name: ${word}`)).rules[0]?.name, word);
+  }
+});
+
+Deno.test("parseSettings() understands anchors and aliases", () => {
+  const text = `
+channels:
+  first: &hook { type: webhook, url: { env: HOOK } }
+  second: *hook
+rules:
+  - { name: a, on: &on [crash, fatal], to: [first, second] }
+  - { name: b, on: *on, to: first }
+`;
+  assertEquals(parse(text).rules.map(({ on }) => on), [["crash", "fatal"], ["crash", "fatal"]]);
+});
+
+Deno.test("parseSettings() is not held up by a billion laughs", () => {
+  let bomb = "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]\n";
+  for (let level = 1; level < 12; level++) {
+    bomb += `a${level}: &a${level} [${Array(10).fill(`*a${level - 1}`).join(", ")}]\n`;
+  }
+  const startedAtMs = performance.now();
+  const problems = problemsOf(`${bomb}channels: *a11\nrules: *a11\n`);
+  assertLess(performance.now() - startedAtMs, 5000);
+  assert(problems.includes("channels: expected keys with values, found a list"));
+  assertLess(problems.join("\n").length, 100_000);
+});
+
+Deno.test("parseSettings() is not held up by a mapping that holds itself", () => {
+  const problems = problemsOf("channels: &x { a: *x }\nrules: &y [*y]\n");
+  assertEquals(problems[0], "channels.a.type: is required and missing");
+  assert(problemsOf("&x [*x]").includes("expected keys with values, found a list"));
+});
+
+Deno.test("parseSettings() takes keys of JavaScript's own for ordinary ones", () => {
+  for (const key of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
+    assertMatch(problemsOf(`${key}: { a: 1 }${MINIMAL}`).join(), /unknown key/);
+    const problems = problemsOf(MINIMAL.replace("type: webhook", `type: ${key}`));
+    assertMatch(problems.join(), /no channel type is called/);
+    assertEquals(parse(MINIMAL.replaceAll("oncall", key)).channels[0]?.name, key);
+  }
+});
+
+Deno.test("parseSettings() finds no fault with CRLF, a byte order mark and comments", () => {
+  assertEquals(parse(MINIMAL.replaceAll("\n", "\r\n")).rules.length, 1);
+  assertEquals(parse("\ufeff" + MINIMAL.trimStart()).rules.length, 1);
+  assertEquals(parse(MINIMAL.replace("crash\n", "crash # 崩溃\n")).rules.length, 1);
+});
+
+Deno.test("parseSettings() warns of an interface that has no address now", () => {
+  const { warnings } = parse(`host: { address: nosuch0 }${MINIMAL}`);
+  assertEquals(warnings.map(({ path }) => path), ["host.address"]);
+  assertMatch(warnings[0]!.message, /^no interface "nosuch0" has an address now; /);
+});
+
+Deno.test("loadSettings() says why a file cannot be read", () => {
+  using folder = new Folder();
+  const missing = folder.file("none.yaml");
+  const error = assertThrows(() => load(missing), ConfigError);
+  assertEquals(error.message, `${missing}: cannot be read: there is no such file`);
+  const directory = assertThrows(() => load(folder.path), ConfigError);
+  assertEquals(directory.message, `${folder.path}: cannot be read: it is a directory`);
+});
+
+const LITERAL = MINIMAL.replace("{ env: HOOK }", "https://example.com/T0KEN-literal");
+const EXPOSED = [
+  "holds a secret and can be read by every user of this host; chmod 600 it, or write " +
+  "{ env: NAME } or { file: PATH } instead of the secret",
+];
+/** Text, mode, warnings about the whole file. */
+const MODES: [string, string, number, string[]][] = [
+  ["a literal secret", LITERAL, 0o644, EXPOSED],
+  ["a literal secret", LITERAL, 0o604, EXPOSED],
+  ["a literal secret", LITERAL, 0o600, []],
+  ["a literal secret", LITERAL, 0o640, []],
+  ["a secret by env", MINIMAL, 0o644, []],
+  ["a secret by file", MINIMAL.replace("{ env: HOOK }", "{ file: FILE }"), 0o644, []],
+];
+for (const [what, text, mode, warnings] of MODES) {
+  const verdict = warnings.length > 0 ? "warns of" : "is content with";
+  Deno.test(`loadSettings() ${verdict} ${what} in a file of mode ${mode.toString(8)}`, () => {
+    using folder = new Folder();
+    const secret = folder.write("secret", "https://example.com/from-a-file\n");
+    const path = folder.write("superbell.yaml", text.replace("FILE", secret), mode);
+    const settings = load(path, { HOOK: "https://example.com/from-env" });
+    assertEquals(settings.warnings.map(({ message }) => message), warnings);
+  });
+}
+
+Deno.test("parseSettings() gives a Redactor that knows every secret of the file", () => {
+  const { redactor, channels } = parse(LITERAL);
+  assertEquals(redactor.redact("POST /T0KEN-literal failed"), "POST [secret] failed");
+  const shown = Deno.inspect(parse(LITERAL), { depth: 20, showHidden: true }) +
+    JSON.stringify(parse(LITERAL)) + String(channels[0]?.open);
+  assert(!shown.includes("T0KEN"), "the settings show a secret when printed");
+});
