@@ -10,6 +10,7 @@ import { Intake } from "../intake.ts";
 import type { Damage } from "../listener/frame_decoder.ts";
 import { Handshake, takeStdout } from "../listener/handshake.ts";
 import { FrameReader } from "../listener/read_frame.ts";
+import { CHECK_EVERY_MS, SignOfLife } from "../listener/sign_of_life.ts";
 import { Log } from "../log.ts";
 import { describeProblem } from "../config/problem.ts";
 import { Outbox, type Retention } from "../outbox/outbox.ts";
@@ -104,17 +105,19 @@ async function listenWith(settings: Settings, handshake: Handshake): Promise<num
   );
   const reader = new FrameReader(Deno.stdin, { onDamage: (damage) => tellDamage(damage, log) });
   let failure: unknown;
-  const answering = answer(reader, handshake, { intake, stop: stop.signal, log })
+  const sign = new SignOfLife();
+  const answering = answer(reader, handshake, { intake, sign, stop: stop.signal, log })
     .catch((error) => failure = error);
-  await Promise.race([answering, aborted(stop.signal)]);
-  const why = stop.signal.aborted
-    ? "told to stop"
-    : failure === undefined
-    ? "stdin has ended"
-    : String(failure);
-  log.info(`ending (${why}): running deliveries have ${formatDuration(settings.shutdownWindowMs)}`);
+  const deaf = deafness(sign, stop.signal).then((error) => failure ??= error);
+  await Promise.race([answering, deaf, aborted(stop.signal)]);
+  const window = formatDuration(settings.shutdownWindowMs);
+  if (failure !== undefined) log.error(`ending to be started anew: ${describe(failure)}`);
+  else {
+    const why = stop.signal.aborted ? "told to stop" : "stdin has ended";
+    log.info(`ending (${why}): running deliveries have ${window}`);
+  }
   stop.abort();
-  await Promise.all([delivery.stop(settings.shutdownWindowMs), ...upkeep]);
+  await Promise.all([delivery.stop(settings.shutdownWindowMs), deaf, ...upkeep]);
   moveToDisk(memory, outbox, log);
   log.info(`ended: ${outbox.counts().waiting} entries wait for the next start`);
   memory.close();
@@ -126,7 +129,12 @@ async function listenWith(settings: Settings, handshake: Handshake): Promise<num
 async function answer(
   reader: FrameReader,
   handshake: Handshake,
-  { intake, stop, log }: { readonly intake: Intake; readonly stop: AbortSignal; readonly log: Log },
+  { intake, sign, stop, log }: {
+    readonly intake: Intake;
+    readonly sign: SignOfLife;
+    readonly stop: AbortSignal;
+    readonly log: Log;
+  },
 ): Promise<void> {
   try {
     handshake.ready();
@@ -139,12 +147,23 @@ async function answer(
           `event ${frame.header.serial}: ${frame.droppedBytes} bytes of its text were not kept`,
         );
       }
+      sign.heard(frame.header.eventname);
       intake.take(frame);
       handshake.okAndReady();
     }
   } catch (error) {
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error; // supervisord is gone
   }
+}
+
+/** Resolves with the reason when supervisord has gone silent, or with nothing at our end. */
+async function deafness(sign: SignOfLife, stop: AbortSignal): Promise<Error | undefined> {
+  while (!stop.aborted) {
+    await systemClock.sleep(CHECK_EVERY_MS, stop);
+    if (stop.aborted || !sign.isDeaf()) continue;
+    return new Error("supervisord's ticks no longer come: it has stopped listening to us");
+  }
+  return undefined;
 }
 
 /** supervisord's process id and start time: its serials begin anew when it does. */
@@ -186,16 +205,20 @@ function sweep(outbox: Outbox, retention: Retention, log: Log): void {
 function surviveMistakes(log: Log): void {
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    log.error(`a mistake in superbell itself: ${describe(event.reason)}`);
+    log.error(`a mistake in superbell itself: ${stackOf(event.reason)}`);
   });
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();
-    log.error(`a mistake in superbell itself: ${describe(event.error)}`);
+    log.error(`a mistake in superbell itself: ${stackOf(event.error)}`);
   });
 }
 
-function describe(error: unknown): string {
+function stackOf(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function every(periodMs: number, stop: AbortSignal, work: () => void): Promise<void> {
