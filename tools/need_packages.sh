@@ -1,12 +1,22 @@
 #!/bin/sh
-# Makes sure that the programs the tests run are there: supervisord and python3. Where they are
-# missing and apt-get may be used without a password, they are installed; the system's own
-# supervisord is neither started nor enabled. Otherwise one sentence says what to install.
+# Makes sure that what the named Debian packages bring is there. Where something is missing and
+# apt-get may be used without a password, it is installed; the system's own supervisord is neither
+# started nor enabled. Otherwise one sentence says what to install.
+#
+# Usage: need_packages.sh PACKAGE...
 set -eu
 
+# Whether the thing that we want the package for is there, wherever it came from.
+has() {
+  case $1 in
+  supervisor) command -v supervisord ;;
+  python3-aiosmtpd) /usr/bin/python3 -c 'import aiosmtpd' ;;
+  *) command -v "$1" ;;
+  esac >/dev/null 2>&1
+}
+
 missing=
-command -v supervisord >/dev/null || missing="$missing supervisor"
-command -v python3 >/dev/null || missing="$missing python3"
+for package in "$@"; do has "$package" || missing="$missing $package"; done
 [ -n "$missing" ] || exit 0
 missing=${missing# }
 
@@ -14,12 +24,12 @@ sudo=
 if [ "$(id -u)" -ne 0 ]; then
   sudo='sudo -n'
   if ! sudo -n true 2>/dev/null; then
-    echo "Cannot run the tests: install the Debian package(s) $missing, or run this as root" >&2
+    echo "Cannot go on: install the Debian package(s) $missing, or run this as root" >&2
     exit 1
   fi
 fi
 if ! command -v apt-get >/dev/null; then
-  echo "Cannot run the tests: there is no apt-get here; install $missing yourself" >&2
+  echo "Cannot go on: there is no apt-get here; install $missing yourself" >&2
   exit 1
 fi
 

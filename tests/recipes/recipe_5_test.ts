@@ -1,0 +1,59 @@
+// docs/recipes/5-elasticsearch.md: a program that needs long to come up. With a startsecs that
+// is as long as that, supervisord gives up and says FATAL; with the default it never does.
+
+import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { startRobot } from "../support/robot.ts";
+import { assertSectionAsPrinted, readRecipe, startRecipe } from "./recipe.ts";
+
+const TOKEN = "recipe-5-token-99";
+const SECRET = "SECrecipe5";
+
+/** Dies in the middle of coming up, as Elasticsearch does at a bad setting. */
+const ELASTICSEARCH = `#!/bin/sh
+sleep 1.3
+exit 78
+`;
+
+Deno.test("recipe 5: with a long startsecs FATAL is told once; with the default, crashes without end", async () => {
+  const recipe = await readRecipe("5-elasticsearch.md");
+  await assertSectionAsPrinted(recipe);
+  await using robot = startRobot({ token: TOKEN, secret: SECRET });
+  await using supervisord = await startRecipe(recipe, {
+    // The same program once more, as the tutorial had it first.
+    programs: `
+[program:impatient]
+command={dir}/elasticsearch
+autorestart=true
+`,
+    changes: {
+      "dingtalk.token }": `dingtalk.token }\n    endpoint: ${robot.endpoint}`,
+      "where: { process: elasticsearch }": "where: { process: [elasticsearch, impatient] }",
+      "/usr/share/elasticsearch/bin": "{dir}",
+      "directory=/usr/share/elasticsearch": "directory={dir}",
+      "/var/log/elasticsearch/": "{dir}/",
+      "user=elasticsearch\n": "", // there is no such user here
+      "startsecs=120": "startsecs=3", // nobody waits for two minutes, four times
+      "startretries=3": "startretries=1",
+    },
+    files: {
+      elasticsearch: ELASTICSEARCH,
+      "dingtalk.token": TOKEN,
+      "dingtalk.secret": SECRET,
+    },
+  });
+  const titles = (name: string) =>
+    robot.messages.map(({ text }) => text.split("\n")[0]!).filter((title) =>
+      title.startsWith(`${name} `)
+    );
+  await supervisord.until(
+    "FATAL of one, crashes of the other",
+    () => titles("elasticsearch").length >= 3 && titles("impatient").length >= 2,
+  );
+  const [first, second, last, ...more] = titles("elasticsearch");
+  assertEquals(more, []);
+  for (const title of [first, second]) assertStringIncludes(title!, "将重试 (BACKOFF)");
+  assertStringIncludes(last!, "启动失败，supervisord 已放弃 (FATAL)");
+  for (const title of titles("impatient")) assertStringIncludes(title, "impatient 意外退出");
+  assertEquals(await supervisord.stateOf("elasticsearch"), "FATAL");
+  assert(["RUNNING", "STARTING"].includes(await supervisord.stateOf("impatient")));
+});
