@@ -1,11 +1,13 @@
 # Needs git, make, npm (with node) and coreutils. Deno itself comes from npm into .tools/; nothing
-# is installed outside the checkout, except by "make test" on Debian (see tools/need_supervisord.sh).
+# is installed outside the checkout, except by "make demo" and "make test" on Debian, which get
+# what they need with apt-get (see tools/need_packages.sh).
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo ok test bench-listener clean
+.PHONY: help setup build floor demo ok test bench-listener clean
 
 ARCH ?= x64 arm64
+FILE ?= $(wildcard dist/superbell-linux-x64 dist/superbell-linux-arm64)
 
 DENO_VERSION := $(shell cat .dvmrc)
 DENO := "$(CURDIR)/.tools/node_modules/.bin/deno"
@@ -27,6 +29,8 @@ endif
 help:
 	@echo 'make setup           get the pinned Deno and the packages from npm (make does it when needed)'
 	@echo 'make build           dist/superbell-linux-x64, -arm64 and SHA256SUMS; ARCH=x64 for one'
+	@echo 'make build COMPRESS=1  also .xz copies (.gz where there is no xz), for many servers'
+	@echo 'make floor FILE=...  the oldest glibc that an executable starts with, and why'
 	@echo 'make demo            see it work: supervisord, crashing programs, messages'
 	@echo 'make ok              formatting, lint and types: seconds'
 	@echo 'make test            everything: ok, build, all tests'
@@ -48,7 +52,10 @@ setup:
 
 # tools/build.ts decides by content what must be built again, so there are no prerequisites here.
 build: setup
-	@$(DENO) run -A tools/build.ts $(ARCH)
+	@$(DENO) run -A tools/build.ts $(if $(COMPRESS),--compress) $(ARCH)
+
+floor: setup
+	@$(DENO) run -A tools/floor.ts $(FILE)
 
 demo: setup
 	@$(DENO) run -A tools/build.ts host
@@ -61,7 +68,7 @@ ok: setup
 	@$(DENO) check --quiet .
 
 test: ok
-	@sh tools/need_supervisord.sh
+	@sh tools/need_packages.sh supervisor python3-aiosmtpd openssl
 	@$(DENO) run -A tools/build.ts host
 	@echo 'Running the tests (a few minutes)'
 	@$(DENO) test -A --no-check tests/

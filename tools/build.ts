@@ -1,12 +1,13 @@
 /**
- * Builds dist/superbell-linux-x64 and -arm64: `deno run -A tools/build.ts [x64] [arm64] [host]`.
- * Both without arguments. An executable is built again exactly when something that goes into it
+ * Builds dist/superbell-linux-x64 and -arm64: `deno run -A tools/build.ts [x64] [arm64] [host]`,
+ * both without these words; with --compress a compressed copy of each beside it. An executable is built again exactly when something that goes into it
  * changed, judged by content: sources, deno.json, deno.lock, Deno, runtime, these tools, commit.
  * It is compiled from a copy of those files with one fixed time stamp, because `deno compile` puts
  * time stamps into the executable; so the same commit gives the same bytes in any directory.
  */
 import { Buffer } from "node:buffer";
 import { BuildError } from "./build_error.ts";
+import { compress, PACKED_SUFFIXES } from "./compress.ts";
 import {
   findRuntime,
   type Runtime,
@@ -15,7 +16,21 @@ import {
   TRIPLES,
 } from "./denort.ts";
 import { type Arch, archOf, type Bytes, imageEnd, readHeader } from "./elf.ts";
+import { describeChanges } from "./floor.ts";
+import { floorOf, lowerFloor } from "./glibc_floor.ts";
 import { sha256 } from "./sha.ts";
+import { FLOOR } from "./treatments.ts";
+
+/**
+ * A listener lives for months and does little: small memory matters more than peak speed (the
+ * answer to supervisord is not slower by it, see bench/). And a pattern of a user's that
+ * backtracks for ever is taken over by V8's linear engine.
+ */
+const V8_FLAGS = [
+  "--optimize-for-size",
+  "--max-semi-space-size=1",
+  "--enable-experimental-regexp-engine-on-excessive-backtracks",
+];
 
 /** What the program reads as dist/build.json inside the executable. */
 export interface BuildInfo {
@@ -26,6 +41,8 @@ export interface BuildInfo {
   readonly dirty: boolean;
   /** The target name of `deno compile`. */
   readonly target: string;
+  /** The oldest glibc it starts with; the build fails when that is not reached. */
+  readonly glibc: string;
 }
 
 const ARCHES: readonly Arch[] = ["x64", "arm64"];
@@ -34,6 +51,11 @@ const TOOLS = `${PROJECT}/.tools`;
 const DENO_DIR = Deno.env.get("DENO_DIR") ?? `${TOOLS}/deno-cache`;
 /** Every embedded file gets this time; any fixed value would do. */
 const FILE_TIME = new Date("2000-01-01T00:00:00Z");
+/** How to start an executable for the other processor. */
+const EMULATORS: Readonly<Record<Arch, readonly string[]>> = {
+  x64: ["qemu-x86_64-static", "-L", "/usr/x86_64-linux-gnu"],
+  arm64: ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"],
+};
 /** Files outside src/ that go into the executable; those that do not exist are skipped. */
 const ROOT_FILES = ["main.ts", "deno.json", "deno.lock", "config.example.yaml"];
 /** Of those, the ones that the program reads as files at run time. */
@@ -50,9 +72,15 @@ if (import.meta.main) {
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const arches = args.length === 0 ? ARCHES : [...new Set(args.map(parseArch))];
+  const words = args.filter((arg) => arg !== "--compress");
+  const arches = words.length === 0 ? ARCHES : [...new Set(words.map(parseArch))];
   await Deno.mkdir(`${PROJECT}/dist`, { recursive: true });
-  for (const arch of arches) await build(arch);
+  for (const arch of arches) {
+    await build(arch);
+    if (args.includes("--compress")) {
+      await compress(`${PROJECT}/dist`, `superbell-linux-${arch}`, say);
+    }
+  }
   await writeSums();
 }
 
@@ -83,11 +111,19 @@ async function build(arch: Arch): Promise<void> {
     return;
   }
   say(`Building ${out} (a few seconds); runtime: ${runtime.origin}`);
-  const executable = await compile(search, runtime, files, info);
-  checkExecutable(executable, out, arch);
+  const compiled = await compile(search, runtime, files, info);
+  checkExecutable(compiled, out, arch);
+  const executable = lower(compiled, out);
   const partPath = `${PROJECT}/${out}.${Deno.pid}.part`;
-  await Deno.writeFile(partPath, executable, { mode: 0o755 });
-  await Deno.rename(partPath, `${PROJECT}/${out}`);
+  try {
+    await Deno.writeFile(partPath, executable, { mode: 0o755 });
+    await checkItRuns(partPath, out, arch, info);
+    await Deno.rename(partPath, `${PROJECT}/${out}`);
+  } catch (error) {
+    await removeIfThere(partPath);
+    throw error;
+  }
+  for (const suffix of PACKED_SUFFIXES) await removeIfThere(`${PROJECT}/${out}${suffix}`);
   await Deno.mkdir(`${TOOLS}/stamps`, { recursive: true });
   await Deno.writeTextFile(stampPath, `${inputs} ${await sha256(executable)}\n`);
   say(
@@ -118,7 +154,7 @@ async function compile(
       // deno-fmt-ignore
       args: [
         "compile", "--quiet", "--allow-all", "--no-check", "--no-code-cache", "--frozen",
-        "--cached-only", "--target", TRIPLES[search.arch],
+        "--cached-only", "--target", TRIPLES[search.arch], `--v8-flags=${V8_FLAGS.join(",")}`,
         ...includes.flatMap((path) => ["--include", path]),
         "--output", `out/${name}`, "main.ts",
       ],
@@ -196,6 +232,48 @@ function checkExecutable(executable: Bytes, out: string, arch: Arch): void {
   }
 }
 
+/** The executable for old hosts; says what was changed, and proves the result by reading it. */
+function lower(compiled: Bytes, out: string): Bytes {
+  const { bytes, changes } = lowerFloor(compiled, out);
+  say(`Lowered ${out} to glibc ${FLOOR.GLIBC!.join(".")}:`);
+  for (const line of describeChanges(changes)) say(line);
+  const { problems } = floorOf(bytes, out);
+  if (problems.length > 0) {
+    throw new BuildError(`Refused ${out}: it would not start: ${problems.join("; ")}`);
+  }
+  const end = imageEnd(bytes, out);
+  if (Buffer.compare(bytes.subarray(end), compiled.subarray(imageEnd(compiled, out))) !== 0) {
+    throw new BuildError(`Refused ${out}: the program behind byte ${end} was changed`);
+  }
+  return bytes;
+}
+
+/** Starts the executable, if need be in an emulator, and looks whether the program is in it. */
+async function checkItRuns(path: string, out: string, arch: Arch, info: BuildInfo): Promise<void> {
+  const [program, ...args] = arch === hostArch()
+    ? [path, "version"]
+    : [...EMULATORS[arch], path, "version"];
+  const { success, stdout, stderr } = await new Deno.Command(program!, { args, stdin: "null" })
+    .output().catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      return { success: undefined, stdout: new Uint8Array(), stderr: new Uint8Array() };
+    });
+  if (success === undefined) {
+    say(`Note: ${out} was not started; there is no ${program} here (Debian: qemu-user-static)`);
+    return;
+  }
+  const said = new TextDecoder().decode(stdout);
+  if (success && said.startsWith(`superbell ${info.version} (commit ${info.commit}`)) return;
+  const complaint = new TextDecoder().decode(stderr).trim();
+  if (!success && arch !== hostArch() && /Could not open '\/lib/.test(complaint)) {
+    say(`Note: ${out} was not started; its libraries are not here (Debian: libc6-arm64-cross)`);
+    return;
+  }
+  throw new BuildError(
+    `Refused ${out}: "${program} ${args.join(" ")}" failed: ${said}${complaint}`.trim(),
+  );
+}
+
 /** Paths, relative to the project, of everything of ours that goes into the executable. */
 async function sourceFiles(): Promise<string[]> {
   // Editors leave hidden and "~" files behind; those must not be embedded.
@@ -227,7 +305,7 @@ async function buildInfo(arch: Arch, files: readonly string[]): Promise<BuildInf
   const commit = head?.match(/^\n([0-9a-f]{40,64})\n$/)?.[1] ?? "unknown";
   const status = await git(["status", "--porcelain", "--", ...files, "src"]);
   const dirty = commit !== "unknown" && status !== "";
-  return { version, commit, dirty, target: TRIPLES[arch] };
+  return { version, commit, dirty, target: TRIPLES[arch], glibc: FLOOR.GLIBC!.join(".") };
 }
 
 async function git(args: readonly string[]): Promise<string | undefined> {
@@ -263,11 +341,13 @@ async function isUpToDate(path: string, stampPath: string, inputs: string): Prom
     stamp === `${inputs} ${await sha256(await Deno.readFile(path))}`;
 }
 
-/** dist/SHA256SUMS for the executables that exist, in the format of sha256sum. */
+/** dist/SHA256SUMS for what was built and compressed, in the format of sha256sum. */
 async function writeSums(): Promise<void> {
   const lines: string[] = [];
-  for (const arch of ARCHES) {
-    const name = `superbell-linux-${arch}`;
+  const names = ARCHES.flatMap((arch) =>
+    ["", ...PACKED_SUFFIXES].map((suffix) => `superbell-linux-${arch}${suffix}`)
+  );
+  for (const name of names) {
     if (!await exists(`${PROJECT}/dist/${name}`)) continue;
     lines.push(`${await sha256(await Deno.readFile(`${PROJECT}/dist/${name}`))}  ${name}\n`);
   }
@@ -300,6 +380,14 @@ function parseArch(word: string): Arch {
 
 function hostArch(): Arch {
   return Deno.build.arch === "aarch64" ? "arm64" : "x64";
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -11,6 +11,11 @@ has() {
   case $1 in
   supervisor) command -v supervisord ;;
   python3-aiosmtpd) /usr/bin/python3 -c 'import aiosmtpd' ;;
+  qemu-user-static) command -v qemu-aarch64-static ;;
+  libc6-arm64-cross) test -e /usr/aarch64-linux-gnu/lib/libc.so.6 ;;
+  libgcc-s1-arm64-cross) test -e /usr/aarch64-linux-gnu/lib/libgcc_s.so.1 ;;
+  gcc-aarch64-linux-gnu) command -v aarch64-linux-gnu-gcc ;;
+  xz-utils) command -v xz ;;
   *) command -v "$1" ;;
   esac >/dev/null 2>&1
 }

@@ -1,12 +1,15 @@
 // superbell version: what a bug report needs.
 
 import { type Command, parseOptions, print } from "./command.ts";
+import { describeLibc, findLibc } from "./host_libc.ts";
 
 /** What the build put into the executable. */
 export interface BuildInfo {
   readonly version: string;
   readonly commit: string;
   readonly dirty?: boolean;
+  /** The oldest glibc that the executable starts with; the build proves it. */
+  readonly glibc?: string;
 }
 
 /** The build's own facts; "development" when run from the sources. */
@@ -24,14 +27,34 @@ export function versionText(): string {
   return `${version} (commit ${commit}${dirty === true ? ", with local changes" : ""})`;
 }
 
+/** What is known of the host and the executable, a line each. */
+export function verboseLines(): string[] {
+  const { glibc } = buildInfo();
+  const { arch } = Deno.build;
+  return [
+    glibc === undefined
+      ? "built for:  nothing, this runs from the sources"
+      : `built for:  glibc ${glibc} or newer, Linux 3.10 or newer, ${arch}`,
+    `this host:  ${describeLibc(findLibc())}, Linux ${Deno.osRelease()}, ${arch}`,
+    `executable: ${Deno.execPath()}`,
+  ];
+}
+
 export const version: Command = {
   name: "version",
-  summary: "prints the version and the commit it was built from",
-  help: "Usage: superbell version\n\nPrints the version, the commit and the platform.\n",
+  summary: "prints the version and the commit; with --verbose what a bug report needs",
+  help: `Usage: superbell version [--verbose]
+
+Prints the version, the commit and the platform.
+
+  --verbose  also the oldest glibc and kernel that this executable starts with, and the glibc,
+             kernel and processor of this host: add it to a bug report
+`,
   run(args) {
-    parseOptions(args, {});
+    const verbose = parseOptions(args, { flags: ["verbose"] }).flag("verbose");
     const { arch, os } = Deno.build;
     print(`superbell ${versionText()} ${os}-${arch}, Deno ${Deno.version.deno}`);
+    if (verbose) print(verboseLines().join("\n"));
     return 0;
   },
 };
