@@ -148,11 +148,15 @@ export class ConfigNode {
     );
   }
 
-  /** A regular expression in JavaScript's syntax; `u` is always set. */
+  /**
+   * A regular expression in JavaScript's syntax. Unicode mode only where it is needed: V8 can
+   * leave backtracking for its linear engine without it alone (the build sets the flag), and a
+   * pattern that takes minutes would hold up every event.
+   */
   pattern(): RegExp {
     const text = this.string();
     try {
-      return new RegExp(text, "u");
+      return new RegExp(text, /\\[pPu]\{|[\u{10000}-\u{10ffff}]/u.test(text) ? "u" : "");
     } catch (error) {
       const why = error instanceof Error ? error.message.replace(/^.*?: (?=[^:]*$)/s, "") : "";
       this.problem(`cannot read the regular expression ${quote(text)}: ${why}`);

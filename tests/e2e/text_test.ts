@@ -3,6 +3,8 @@
 import { assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { startHttpServer } from "../support/http_server.ts";
 import { startRobot } from "../support/robot.ts";
+import { frame, PipedListener } from "../support/piped_listener.ts";
+import { makePlace } from "../support/places.ts";
 import { startSupervisord } from "../support/supervisord.ts";
 
 const TOKEN = "e2e-text-token-77aa";
@@ -105,3 +107,24 @@ programs=订单-服务
 function octal(bytes: Iterable<number>): string {
   return [...bytes].map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
 }
+
+Deno.test("a pattern that backtracks without end holds up nothing", async () => {
+  using place = makePlace();
+  const config = place.write(
+    "superbell.yaml",
+    `
+state_dir: "{dir}/state"
+shutdown_window: 0s
+channels:
+  nobody: { type: webhook, url: "http://127.0.0.1:1/" }
+rules:
+  - { name: slow, on: [process_log], where: { text: "^(a+)+$" }, to: [nobody] }
+`,
+  );
+  await using listener = new PipedListener(config);
+  await listener.ready(1);
+  // Backtracking would take 2 to the power of 60 steps.
+  const line = `processname:a groupname:a pid:1 channel:stdout\n${"a".repeat(60)}!`;
+  await listener.take(frame(1, "PROCESS_LOG_STDOUT", line));
+  assertEquals(listener.answers, 1);
+});
