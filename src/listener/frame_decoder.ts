@@ -155,7 +155,9 @@ export class FrameDecoder {
     const after = this.#after(progress, end);
     // A payload of a fixed form that holds a header has lost its own end. Free text may hold
     // one (a program may log frames); it is doubted only when the stream behind it is off.
-    const doubtful = hasStrictForm(progress.header.eventname) || !startsLikeHeader(after);
+    const sound = after.length === 0 ||
+      after.length >= HEADER_START.length && startsLikeHeader(after);
+    const doubtful = hasStrictForm(progress.header.eventname) || !sound;
     if (doubtful && this.#resync(this.#bytes.length - after.length)) return undefined;
     const payload = this.#bytes.slice(0, Math.min(end, MAX_PAYLOAD_BYTES));
     this.#progress = undefined;

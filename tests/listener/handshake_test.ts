@@ -89,7 +89,7 @@ const STRAYS: Record<string, string> = {
   "Deno.stdout.writeSync": `Deno.stdout.writeSync(bytes)`,
   "Deno.stdout.writable": `await Deno.stdout.writable.getWriter().write(bytes)`,
   "process.stdout.write": `await new Promise((done) => process.stdout.write("stray\\n", done))`,
-  "process.stdout of an earlier import": `const { stdout } = await import("node:process");` +
+  "the stdout of node:process": `const { stdout } = await import("node:process");` +
     `await new Promise((done) => stdout.write("stray\\n", done))`,
   "the console of node:console": `(await import("node:console")).default.log("stray")`,
 };

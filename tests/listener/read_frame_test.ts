@@ -14,6 +14,7 @@ class Pipe implements ByteSource {
   readonly #parts: Uint8Array[] = [];
   #ended = false;
   #wake = () => {};
+  #answered = 0;
   /** How many bytes each read brought. */
   readonly reads: number[] = [];
   /** Reads that were begun. */
@@ -35,7 +36,15 @@ class Pipe implements ByteSource {
   }
 
   async read(into: Uint8Array): Promise<number | null> {
-    this.begun++;
+    if (this.begun++ > this.#answered) throw new Error("a second read while one is waiting");
+    try {
+      return await this.#read(into);
+    } finally {
+      this.#answered++;
+    }
+  }
+
+  async #read(into: Uint8Array): Promise<number | null> {
     while (this.#parts.length === 0) {
       if (this.#ended) return null;
       await new Promise<void>((resolve) => this.#wake = resolve);
