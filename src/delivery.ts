@@ -2,7 +2,8 @@
 // settle. Each channel has its own workers, so that one that hangs holds up no other. All
 // that must survive us (attempts, pauses, times of the next try) lies in the outbox.
 
-import { compose } from "./alerts/compose.ts";
+import type { Alert } from "./alerts/alert.ts";
+import { composeDigest } from "./alerts/digest.ts";
 import type { Language } from "./alerts/messages.ts";
 import { type Outcome, retry } from "./alerts/outcome.ts";
 import type { Channel } from "./channels/channel.ts";
@@ -11,7 +12,7 @@ import { formatDuration } from "./config/duration.ts";
 import type { Redactor } from "./config/secret.ts";
 import type { Log } from "./log.ts";
 import { backoffMs, type RetryPolicy } from "./outbox/backoff.ts";
-import type { Claim, Outbox } from "./outbox/outbox.ts";
+import type { Claim, Entry, Outbox } from "./outbox/outbox.ts";
 
 /** A channel as opened for use. */
 export interface OpenChannel {
@@ -22,6 +23,8 @@ export interface OpenChannel {
   readonly timeoutMs: number;
   /** Attempts at the same time. */
   readonly concurrency: number;
+  /** How long an entry waits for others to be told with it; 0: each has a message of its own. */
+  readonly digestMs: number;
 }
 
 /** What delivery works with. */
@@ -46,6 +49,9 @@ const LEASE_MARGIN_MS = 30_000;
 
 /** How long a channel may take to stop once its time is over; what it began goes on unwatched. */
 const ABORT_GRACE_MS = 3000;
+
+/** One message tells so many alerts at most. */
+const MOST_IN_DIGEST = 1000;
 
 /** So many failures of a channel in a row, and its next attempt waits like a failed entry. */
 const FAILURES_BEFORE_PAUSE = 3;
@@ -98,6 +104,8 @@ class Lane {
   #wakes = 0;
   #failures = 0;
   #closedUntilMs = 0;
+  /** So many entries are sent one by one, because a digest with them was rejected. */
+  #singly = 0;
 
   constructor(channel: OpenChannel, options: DeliveryOptions) {
     this.name = channel.name;
@@ -180,9 +188,11 @@ class Lane {
     if (freeAtMs > nowMs) {
       return { kind: "closed", waitMs: Math.min(LOOK_EVERY_MS, freeAtMs - nowMs) };
     }
-    const leaseMs = this.#channel.timeoutMs + LEASE_MARGIN_MS;
+    const { digestMs, timeoutMs } = this.#channel;
+    const leaseMs = timeoutMs + LEASE_MARGIN_MS;
     for (const outbox of outboxes) {
-      const claim = ask(() => outbox.claim(this.name, { nowMs, leaseMs }));
+      const lease = { nowMs, leaseMs, most: this.#most(), aheadMs: digestMs };
+      const claim = ask(() => outbox.claim(this.name, lease));
       if (claim === undefined) continue;
       await this.#attempt(outbox, claim);
       return "sent";
@@ -191,7 +201,13 @@ class Lane {
       ...outboxes.map((outbox) => ask(() => outbox.nextDueMs(this.name)) ?? Infinity),
     );
     const waitMs = failed ? LOOK_EVERY_MS : Math.max(1, dueAtMs - nowMs);
-    return { kind: "empty", waitMs: Math.min(LOOK_EVERY_MS, waitMs) };
+    // While a digest gathers, what is stored now is due later: nothing to be woken for.
+    const kind = waitMs <= digestMs ? "closed" : "empty";
+    return { kind, waitMs: Math.min(LOOK_EVERY_MS, waitMs) };
+  }
+
+  #most(): number {
+    return this.#channel.digestMs > 0 && this.#singly === 0 ? MOST_IN_DIGEST : 1;
   }
 
   async #attempt(outbox: Outbox, claim: Claim): Promise<void> {
@@ -206,11 +222,19 @@ class Lane {
       outcome: outcome.kind,
       reason,
     };
-    const dueAtMs = this.#nextTry(outcome, claim, endMs);
+    const several = claim.entries.length > 1;
+    const random = this.#options.random();
+    const nextTry = (entry: Entry) =>
+      // What one alert is rejected for must not take the others of its digest with it.
+      outcome.kind === "rejected" && several ? endMs : this.#nextTry(outcome, entry, endMs, random);
     const { pace } = this.#channel.channel;
-    outbox.settle(claim, { attempt, dueAtMs, paceKey: pace?.key });
+    outbox.settle(claim, { attempt, nextTry, paceKey: pace?.key });
+    if (several) this.#singly = outcome.kind === "rejected" ? claim.entries.length : 0;
+    else this.#singly = Math.max(0, this.#singly - 1);
     this.#keepDistance(outbox, outcome, { nowMs: endMs, reason });
-    this.#tell(claim, outcome.kind, reason, dueAtMs, endMs);
+    for (const entry of claim.entries) {
+      this.#tell(entry, outcome.kind, { reason, dueAtMs: nextTry(entry), nowMs: endMs });
+    }
   }
 
   async #send(claim: Claim, nowMs: number): Promise<Outcome> {
@@ -229,11 +253,12 @@ class Lane {
     }
   }
 
-  async #sendUntil(signal: AbortSignal, { entry }: Claim, nowMs: number): Promise<Outcome> {
+  async #sendUntil(signal: AbortSignal, { entries }: Claim, nowMs: number): Promise<Outcome> {
     const { language, timeoutMs, channel } = this.#channel;
     const { timeZone } = this.#options;
     try {
-      const message = compose(entry.alert, { language, timeZone });
+      const alerts = entries.map(({ alert }) => alert) as [Alert, ...Alert[]];
+      const message = composeDigest(alerts, { language, timeZone });
       const outcome = await channel.send(message, { signal, nowMs });
       if (outcome.kind === "delivered" || !signal.aborted) return outcome;
       return retry(
@@ -254,12 +279,12 @@ class Lane {
   }
 
   /** When to try again; undefined: not at all. */
-  #nextTry(outcome: Outcome, claim: Claim, nowMs: number): number | undefined {
+  #nextTry(outcome: Outcome, entry: Entry, nowMs: number, random: number): number | undefined {
     if (outcome.kind !== "retry") return undefined;
     if (this.#aborted.signal.aborted) return nowMs; // our own end is nobody's failure
-    const { retry: policy, random } = this.#options;
-    if (nowMs - claim.entry.sinceMs >= policy.giveUpAfterMs) return undefined;
-    const waitMs = backoffMs(policy, claim.entry.attempts + 1, random());
+    const { retry: policy } = this.#options;
+    if (nowMs - entry.sinceMs >= policy.giveUpAfterMs) return undefined;
+    const waitMs = backoffMs(policy, entry.attempts + 1, random);
     return nowMs + Math.max(waitMs, outcome.afterMs ?? 0);
   }
 
@@ -289,11 +314,13 @@ class Lane {
   }
 
   #tell(
-    { entry }: Claim,
+    entry: Entry,
     outcome: Outcome["kind"],
-    reason: string,
-    dueAtMs: number | undefined,
-    nowMs: number,
+    { reason, dueAtMs, nowMs }: {
+      readonly reason: string;
+      readonly dueAtMs: number | undefined;
+      readonly nowMs: number;
+    },
   ): void {
     const { log } = this.#options;
     const what = `entry ${entry.id} (alert ${entry.alert.id}) to ${this.name}`;

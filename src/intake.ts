@@ -21,6 +21,8 @@ export interface IntakeOptions {
   /** Names this run of supervisord; its serials are unique within it. */
   readonly supervisorRun: string;
   readonly now: () => number;
+  /** How long an alert for this channel waits for others to be told with it. */
+  readonly digestMs: (channel: string) => number;
   readonly log: Log;
   /** Told which channels have new entries. */
   readonly onStored: (channels: readonly string[]) => void;
@@ -53,7 +55,7 @@ export class Intake {
   }
 
   #take(frame: Frame): void {
-    const { rules, log, host, supervisorRun, now } = this.#options;
+    const { rules, log, host, supervisorRun, now, digestMs } = this.#options;
     const atMs = now();
     const event = parseEvent(frame);
     const decisions = decide(rules, event);
@@ -64,7 +66,7 @@ export class Intake {
     }));
     if (alerts.length === 0) return;
     const entries = alerts.flatMap(({ alert, to }) =>
-      to.map((channel): NewEntry => ({ alert, channel }))
+      to.map((channel): NewEntry => ({ alert, channel, digestMs: digestMs(channel) }))
     );
     const added = this.#store(entries, atMs);
     if (added === undefined) return;

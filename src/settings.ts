@@ -25,6 +25,8 @@ export interface ConfiguredChannel {
   readonly language: Language;
   readonly timeoutMs: number;
   readonly concurrency: number;
+  /** How long an alert waits for others to be told with it; 0: each has its own message. */
+  readonly digestMs: number;
   open(): Channel;
 }
 
@@ -242,6 +244,9 @@ function parseChannel(name: string, node: ConfigNode, language: Language): Confi
     timeoutMs: section.optional("timeout")?.duration({ min: 100, max: HOUR_MS }) ??
       10 * SECOND_MS,
     concurrency: section.optional("concurrency")?.integer({ min: 1, max: 16 }) ?? 1,
+    digestMs: kind?.digestMs === undefined
+      ? 0
+      : section.optional("digest")?.duration({ min: 0, max: HOUR_MS }) ?? kind.digestMs,
   };
   // Without a known type nothing can be said about the other keys.
   const open = kind?.parse(section);

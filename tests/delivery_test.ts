@@ -25,6 +25,7 @@ interface BenchOptions {
   readonly pace?: Pace;
   readonly timeoutMs?: number;
   readonly concurrency?: number;
+  readonly digestMs?: number;
   readonly giveUpAfterMs?: number;
 }
 
@@ -46,6 +47,7 @@ class Bench implements AsyncDisposable {
       language: "en",
       timeoutMs: options.timeoutMs ?? MINUTE,
       concurrency: options.concurrency ?? 1,
+      digestMs: options.digestMs ?? 0,
       channel: {
         ...(options.pace && { pace: options.pace }),
         send: async (message, sendOptions) => {
@@ -407,7 +409,7 @@ Deno.test("Delivery.stop() aborts what runs when the window has passed; it stays
       "superbell was stopped before the answer came",
     ]);
   }
-  assertEquals(bench.disk.claim("c", { nowMs: NOW + MINUTE, leaseMs: 1 })?.entry.id, 1);
+  assertEquals(bench.disk.claim("c", { nowMs: NOW + MINUTE, leaseMs: 1 })?.entries[0].id, 1);
 });
 
 Deno.test("Delivery.stop() ends although a channel does not heed its signal", async () => {
@@ -478,3 +480,56 @@ for (const pace of [undefined, PACE]) {
     assertMatch(bench.log[0]!, / ERROR channel c: cannot use the outbox: database is not open$/);
   });
 }
+
+Deno.test("Delivery tells what comes within the digest time in one message", async () => {
+  await using bench = new Bench({ channels: { c: () => delivered("ok") }, digestMs: 1000 });
+  const store = (id: string) => {
+    const entry = { alert: { ...ALERT, id }, channel: "c", digestMs: 1000 };
+    bench.disk.enqueue([entry], bench.clock.now());
+    bench.delivery.wake(["c"]);
+  };
+  store("a");
+  await bench.clock.advance(400);
+  store("b");
+  await bench.clock.advance(599);
+  assertEquals(bench.sent, []);
+  await bench.clock.advance(1);
+  assertEquals(bench.sent, [{ channel: "c", id: "a+1", atS: 1 }]);
+  await bench.clock.advance(5000);
+  store("c");
+  await bench.clock.advance(1000);
+  assertEquals(bench.sent.at(-1), { channel: "c", id: "c", atS: 7 });
+  assertEquals(bench.disk.counts().delivered, 3);
+});
+
+Deno.test("Delivery gathers while the channel is closed, however long that is", async () => {
+  const send = inTurn(closed("mute", 10 * MINUTE));
+  await using bench = new Bench({ channels: { c: send }, digestMs: 1000 });
+  for (let second = 0; second < 60; second++) {
+    bench.store(`alert-${second}`, "c");
+    await bench.clock.advance(SECOND);
+  }
+  await bench.clock.advance(10 * MINUTE);
+  assertEquals(bench.sent.length, 2);
+  assertEquals(bench.sent[1]!.id.replace(/^.*\+/, "+"), "+59");
+  assertEquals(bench.disk.counts().delivered, 60);
+});
+
+Deno.test("Delivery sends the alerts of a rejected digest one by one", async () => {
+  const send: Send = (message) =>
+    message.text.includes("poison") ? rejected("bad words") : delivered("ok");
+  await using bench = new Bench({ channels: { c: send }, digestMs: 1000 });
+  for (const id of ["a", "b", "c"]) {
+    const text = id === "b" ? "poison" : "fine";
+    bench.disk.enqueue([{ alert: { ...ALERT, id, text }, channel: "c" }], NOW);
+  }
+  bench.delivery.wake(["c"]);
+  await bench.clock.advance(5000);
+  assertEquals(bench.sent.map(({ id }) => id), ["a+2", "a", "b", "c"]);
+  assertEquals(bench.disk.counts(), { waiting: 0, delivered: 2, dead: 1, dropped: 0 });
+  bench.disk.enqueue([{ alert: { ...ALERT, id: "d" }, channel: "c" }], bench.clock.now());
+  bench.disk.enqueue([{ alert: { ...ALERT, id: "e" }, channel: "c" }], bench.clock.now());
+  bench.delivery.wake(["c"]);
+  await bench.clock.advance(5000);
+  assertEquals(bench.sent.at(-1)!.id, "d+1");
+});

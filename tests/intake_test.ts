@@ -32,6 +32,7 @@ class Bench implements Disposable {
       host: () => ({ name: "node-7", address: "" }),
       supervisorRun: "node-7 1 2",
       now: () => NOW,
+      digestMs: () => 0,
       log: new Log({
         level: "debug",
         redactor: new Redactor([]),
@@ -104,6 +105,7 @@ Deno.test("Intake.take() tells the same serial of another supervisord apart", ()
     host: () => ({ name: "node-7", address: "" }),
     supervisorRun: "node-7 1 3",
     now: () => NOW,
+    digestMs: () => 0,
     log: new Log({ level: "error", redactor: new Redactor([]), now: () => NOW }),
     onStored() {},
   });

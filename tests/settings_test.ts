@@ -74,7 +74,14 @@ Deno.test("parseSettings() fills in what a minimal configuration leaves out", ()
     holdsLiteralSecret: false,
   });
   assertEquals(channels.map(({ open: _open, ...channel }) => channel), [
-    { name: "oncall", type: "webhook", language: "en", timeoutMs: 10_000, concurrency: 1 },
+    {
+      name: "oncall",
+      type: "webhook",
+      language: "en",
+      timeoutMs: 10_000,
+      concurrency: 1,
+      digestMs: 0,
+    },
   ]);
 });
 
@@ -116,8 +123,22 @@ rules:
   });
   assertEquals(rules.map(({ where }) => where.group?.excluded[0]?.text), ["test"]);
   assertEquals(channels.map(({ open: _open, ...channel }) => channel), [
-    { name: "oncall", type: "webhook", language: "en", timeoutMs: 3000, concurrency: 4 },
-    { name: "spare", type: "webhook", language: "zh", timeoutMs: 10_000, concurrency: 1 },
+    {
+      name: "oncall",
+      type: "webhook",
+      language: "en",
+      timeoutMs: 3000,
+      concurrency: 4,
+      digestMs: 0,
+    },
+    {
+      name: "spare",
+      type: "webhook",
+      language: "zh",
+      timeoutMs: 10_000,
+      concurrency: 1,
+      digestMs: 0,
+    },
   ]);
 });
 

@@ -14,16 +14,19 @@ export interface Fact {
 
 /** A message in words, not yet in any channel's format. */
 export interface Message {
-  /** The alert's id; the same for every repeat. */
+  /** The alert's id, the same for every repeat; of a digest the first one's and how many more. */
   readonly id: string;
   readonly language: Language;
   readonly title: string;
   readonly facts: readonly Fact[];
   /** The title and the facts as plain text, one a line. */
   readonly text: string;
+  /** The alert; the first one of a digest. */
   readonly alert: Alert;
-  /** What the placeholders of a template stand for. */
+  /** What the placeholders of a template stand for; of a digest every value that occurs. */
   readonly values: Readonly<Record<Placeholder, string>>;
+  /** The same for each alert alone. */
+  readonly valuesOfEach: readonly Readonly<Record<Placeholder, string>>[];
 }
 
 /** Every placeholder of a template, with what it stands for (shown by docs and errors). */
@@ -59,7 +62,7 @@ export function compose(alert: Alert, options: ComposeOptions): Message {
   const words = WORDS[options.language];
   const time = formatTime(alert.atMs, options.timeZone);
   const title = words.title(subjectOf(alert), happened(alert, words), alert.host.name);
-  return layOut(alert, options.language, title, factsOf(alert, words, time), time);
+  return layOut([alert], options.language, title, factsOf(alert, words, time), time);
 }
 
 /** The message that `superbell test` sends: it says that nothing has crashed. */
@@ -72,25 +75,27 @@ export function composeTest(alert: Alert, options: ComposeOptions): Message {
     { label: words.text, value: words.testText, wide: true },
     { label: words.alertId, value: alert.id },
   ];
-  return layOut(alert, options.language, words.testTitle(alert.host.name), facts, time);
+  return layOut([alert], options.language, words.testTitle(alert.host.name), facts, time);
 }
 
-function layOut(
-  alert: Alert,
+/** The finished message about one alert or several. */
+export function layOut(
+  alerts: readonly [Alert, ...Alert[]],
   language: Language,
   title: string,
   facts: readonly Fact[],
   time: string,
 ): Message {
   const text = plainText({ language, title, facts });
+  const [alert] = alerts;
   return {
-    id: alert.id,
+    id: alerts.length === 1 ? alert.id : `${alert.id}+${alerts.length - 1}`,
     language,
     title,
     facts,
     text,
     alert,
-    values: valuesOf(alert, title, text, time),
+    ...valuesOfAll(alerts, title, text, time),
   };
 }
 
@@ -103,18 +108,33 @@ export function plainText(message: Pick<Message, "language" | "title" | "facts">
   return [message.title, "", ...lines].join("\n");
 }
 
-function subjectOf(alert: Alert): string {
+function valuesOfAll(
+  alerts: readonly Alert[],
+  title: string,
+  text: string,
+  time: string,
+): Pick<Message, "values" | "valuesOfEach"> {
+  const all = alerts.map((alert) => valuesOf(alert, title, text, time));
+  const names = Object.keys(PLACEHOLDERS) as Placeholder[];
+  const pairs = names.map((name) => [name, [...new Set(all.map((one) => one[name]))].join(", ")]);
+  return { values: Object.fromEntries(pairs) as Message["values"], valuesOfEach: all };
+}
+
+/** Whom an alert is about. */
+export function subjectOf(alert: Alert): string {
   if (alert.process !== undefined) return displayName(alert.process);
   return alert.group ?? "supervisord";
 }
 
-function happened(alert: Alert, words: Words): string {
+/** What happened, in the words of the language. */
+export function happened(alert: Alert, words: Words): string {
   return alert.word === "exit" && alert.expected === true
     ? words.exitedAsExpected
     : words.happened[alert.word];
 }
 
-function whereOf({ host }: Alert): string {
+/** The host's name and address. */
+export function whereOf({ host }: Alert): string {
   return host.address === "" ? host.name : `${host.name} (${host.address})`;
 }
 

@@ -29,6 +29,10 @@ export interface Words {
   readonly alertId: string;
   readonly colon: string;
   testTitle(where: string): string;
+  /** One thing that happened, and the names that it happened to. */
+  digestPart(names: string, happened: string): string;
+  digestTitle(count: number, where: string, parts: string): string;
+  readonly semicolon: string;
   readonly testText: string;
 }
 
@@ -70,6 +74,9 @@ const en: Words = {
   alertId: "Alert",
   colon: ": ",
   testTitle: (where) => `Test message of superbell on ${where}`,
+  digestPart: (names, happened) => `${names} ${happened}`,
+  digestTitle: (count, where, parts) => `${count} alerts on ${where}: ${parts}`,
+  semicolon: "; ",
   testText: "If you can read this, the channel works. Nothing has crashed.",
 };
 
@@ -111,6 +118,9 @@ const zh: Words = {
   alertId: "告警编号",
   colon: "：",
   testTitle: (where) => `superbell 测试消息，主机 ${where}`,
+  digestPart: (names, happened) => `${names} ${happened}`,
+  digestTitle: (count, where, parts) => `${count} 条告警，主机 ${where}：${parts}`,
+  semicolon: "；",
   testText: "看到这条消息，说明通道可用。没有进程出现故障。",
 };
 

@@ -35,10 +35,15 @@ export function parseTemplate(node: ConfigNode): Template {
 /** The text with each value put in, after `escape` has made it fit the format around it. */
 export function render(
   template: Template,
-  message: Message,
+  message: Pick<Message, "values">,
   escape: (value: string) => string = (value) => value,
 ): string {
   return template.pieces
     .map((piece) => typeof piece === "string" ? piece : escape(message.values[piece.placeholder]))
     .join("");
+}
+
+/** The text once for each alert of the message, with an empty line between them. */
+export function renderEach(template: Template, message: Message): string {
+  return message.valuesOfEach.map((values) => render(template, { values })).join("\n\n");
 }

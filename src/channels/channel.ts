@@ -16,7 +16,7 @@ export interface SendOptions {
 
 /** At most `count` messages in any `perMs`, by all channels that share the key. */
 export interface Pace {
-  /** Names the sender as the service sees it; holds no secret (a digest of the token). */
+  /** Names the sender as the service sees it; holds no secret (a hash of the token). */
   readonly key: string;
   readonly count: number;
   readonly perMs: number;
@@ -35,6 +35,11 @@ export interface Channel {
 /** A type of channel: how its section is read and how it is opened. */
 export interface ChannelKind<Options> {
   readonly type: string;
+  /**
+   * How long an alert waits, unless configured, for others to be told in the same message.
+   * Absent: each alert is a message of its own, for a program wants them one by one.
+   */
+  readonly digestMs?: number;
   /** Takes its own keys from the section; the common ones are taken already. */
   parse(section: Section): Options;
   open(options: Options): Channel;
@@ -43,6 +48,7 @@ export interface ChannelKind<Options> {
 /** A kind whose options' type is forgotten, so that all kinds fit into one list. */
 export interface ChannelOpener {
   readonly type: string;
+  readonly digestMs?: number | undefined;
   /** Reads the section and answers how to open the channel. */
   parse(section: Section): () => Channel;
 }
@@ -51,6 +57,7 @@ export interface ChannelOpener {
 export function opener<Options>(kind: ChannelKind<Options>): ChannelOpener {
   return {
     type: kind.type,
+    digestMs: kind.digestMs,
     parse(section) {
       const options = kind.parse(section);
       return () => kind.open(options);

@@ -85,6 +85,7 @@ async function listenWith(settings: Settings, handshake: Handshake): Promise<num
     host: hostSource(settings.host, now),
     supervisorRun: supervisorRun(),
     now,
+    digestMs: (name) => settings.channels.find((channel) => channel.name === name)?.digestMs ?? 0,
     log,
     onStored: (channels) => delivery.wake(channels),
   });

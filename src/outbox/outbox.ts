@@ -17,6 +17,8 @@ export type EntryState = "waiting" | "delivered" | "dead" | "dropped";
 export interface NewEntry {
   readonly channel: string;
   readonly alert: Alert;
+  /** How long it waits for others to be told with it. @default 0 */
+  readonly digestMs?: number | undefined;
 }
 
 /** An entry as it stands in the outbox. Times are milliseconds since 1970 UTC. */
@@ -34,10 +36,21 @@ export interface Entry {
   readonly reason: string | undefined;
 }
 
-/** The right to settle an entry, until the lease ends. `attempts` counts those before. */
+/** The right to settle entries, until the lease ends. They are told in one message. */
 export interface Claim {
   readonly token: string;
-  readonly entry: Entry;
+  /** The one that is due longest first; `attempts` counts those before. */
+  readonly entries: readonly [Entry, ...Entry[]];
+}
+
+/** What is claimed, and for how long. */
+export interface Lease {
+  readonly nowMs: number;
+  readonly leaseMs: number;
+  /** So many entries at most. @default 1 */
+  readonly most?: number;
+  /** Those too that are due within that time, if one is due now. @default 0 */
+  readonly aheadMs?: number;
 }
 
 /** One try to send, as kept. */
@@ -52,8 +65,8 @@ export interface Attempt {
 export interface Settlement {
   readonly attempt: Attempt;
   readonly paceKey?: string | undefined;
-  /** The next try; undefined: none, the entry is delivered or dead. */
-  readonly dueAtMs?: number | undefined;
+  /** When to try an entry again; undefined: not at all, it is delivered or dead. */
+  nextTry?(entry: Entry): number | undefined;
 }
 
 /** What retention may keep. */
@@ -93,70 +106,83 @@ export class Outbox {
   enqueue(entries: readonly NewEntry[], nowMs: number): number {
     return this.#transaction(() => {
       let added = 0;
-      for (const { alert, channel } of entries) {
+      for (const { alert, channel, digestMs = 0 } of entries) {
         const { changes } = this.#sql(
           `insert into entry (alert_id, channel, alert, created_at_ms, since_ms, due_at_ms)
            values (?, ?, ?, ?, ?, ?) on conflict (alert_id, channel) do nothing`,
-        ).run(alert.id, channel, JSON.stringify(alert), nowMs, nowMs, nowMs);
+        ).run(alert.id, channel, JSON.stringify(alert), nowMs, nowMs, nowMs + digestMs);
         added += Number(changes);
       }
       return added;
     }, entries.length > 1);
   }
 
-  /** Takes the channel's entry that is due longest, for the time of the lease. */
-  claim(
-    channel: string,
-    lease: { readonly nowMs: number; readonly leaseMs: number },
-  ): Claim | undefined {
+  /** Takes the channel's entries that are due longest, for the time of the lease. */
+  claim(channel: string, lease: Lease): Claim | undefined {
+    const { nowMs, leaseMs, most = 1, aheadMs = 0 } = lease;
     const token = crypto.randomUUID();
     return this.#run(() => {
-      const row = this.#sql(
-        `update entry set claim = ?, claimed_until_ms = ? where id = (
+      // The oldest decides whether anything is due; the others come along.
+      const first = this.#sql(
+        `select due_at_ms from entry where state = 'waiting' and channel = ? and due_at_ms <= ?
+           and (claim is null or claimed_until_ms <= ?)
+         order by due_at_ms, id limit 1`,
+      ).get(channel, nowMs, nowMs);
+      if (first === undefined) return undefined;
+      const rows = this.#sql(
+        `update entry set claim = ?, claimed_until_ms = ? where id in (
            select id from entry where state = 'waiting' and channel = ? and due_at_ms <= ?
              and (claim is null or claimed_until_ms <= ?)
-           order by due_at_ms, id limit 1)
+           order by due_at_ms, id limit ?)
          returning ${ENTRY_COLUMNS}`,
-      ).get(token, lease.nowMs + lease.leaseMs, channel, lease.nowMs, lease.nowMs);
-      return row === undefined ? undefined : { token, entry: entryOf(row) };
+      ).all(token, nowMs + leaseMs, channel, nowMs + aheadMs, nowMs, most);
+      const [oldest, ...others] = rows.map(entryOf)
+        .sort((left, right) => left.dueAtMs - right.dueAtMs || left.id - right.id);
+      return oldest === undefined ? undefined : { token, entries: [oldest, ...others] };
     });
   }
 
-  /** Writes an attempt's end down. False when the lease had ended and somebody else holds it. */
-  settle(claim: Claim, settlement: Settlement): boolean {
-    const { attempt, dueAtMs } = settlement;
-    const state = attempt.outcome === "delivered"
-      ? "delivered"
-      : dueAtMs === undefined
-      ? "dead"
-      : "waiting";
+  /** Writes an attempt's end down; answers how many entries the claim still held. */
+  settle(claim: Claim, settlement: Settlement): number {
+    const { attempt } = settlement;
     const endMs = attempt.atMs + attempt.tookMs;
     return this.#transaction(() => {
-      const { changes } = this.#sql(
-        `update entry set state = ?, attempts = attempts + 1, due_at_ms = ?, settled_at_ms = ?,
-           reason = ?, claim = null, claimed_until_ms = null
-         where id = ? and claim = ?`,
-      ).run(
-        state,
-        dueAtMs ?? endMs,
-        state === "waiting" ? null : endMs,
-        attempt.reason,
-        claim.entry.id,
-        claim.token,
-      );
-      if (changes === 0) return false;
-      this.#sql(
-        `insert into attempt (entry_id, at_ms, took_ms, outcome, reason, pace_key)
-         values (?, ?, ?, ?, ?, ?)`,
-      ).run(
-        claim.entry.id,
-        attempt.atMs,
-        attempt.tookMs,
-        attempt.outcome,
-        attempt.reason,
-        settlement.paceKey ?? null,
-      );
-      return true;
+      let settled = 0;
+      for (const entry of claim.entries) {
+        const dueAtMs = settlement.nextTry?.(entry);
+        const state = attempt.outcome === "delivered"
+          ? "delivered"
+          : dueAtMs === undefined
+          ? "dead"
+          : "waiting";
+        const { changes } = this.#sql(
+          `update entry set state = ?, attempts = attempts + 1, due_at_ms = ?, settled_at_ms = ?,
+             reason = ?, claim = null, claimed_until_ms = null
+           where id = ? and claim = ?`,
+        ).run(
+          state,
+          dueAtMs ?? endMs,
+          state === "waiting" ? null : endMs,
+          attempt.reason,
+          entry.id,
+          claim.token,
+        );
+        if (changes === 0) continue;
+        this.#sql(
+          `insert into attempt (entry_id, at_ms, took_ms, outcome, reason, pace_key)
+           values (?, ?, ?, ?, ?, ?)`,
+        ).run(
+          entry.id,
+          attempt.atMs,
+          attempt.tookMs,
+          attempt.outcome,
+          attempt.reason,
+          // One message counts once against the service's limit, however many it tells.
+          settled === 0 ? settlement.paceKey ?? null : null,
+        );
+        settled++;
+      }
+      return settled;
     });
   }
 

@@ -1,8 +1,9 @@
 import { PLACEHOLDERS } from "../../src/alerts/compose.ts";
-import { parseTemplate, render } from "../../src/alerts/template.ts";
+import { composeDigest } from "../../src/alerts/digest.ts";
+import { parseTemplate, render, renderEach } from "../../src/alerts/template.ts";
 import { ConfigNode, Reading } from "../../src/config/node.ts";
 import { assertEquals, assertNotEquals } from "../support/assert.ts";
-import { messageOf } from "../support/message.ts";
+import { ALERT, messageOf } from "../support/message.ts";
 
 function parse(text: string) {
   const reading = new Reading({ env: () => undefined, readFile: () => ({ why: "none" }) });
@@ -60,3 +61,11 @@ for (const name of Object.keys(PLACEHOLDERS)) {
     assertNotEquals(render(template, messageOf({ text: "boom", tries: 3 })), "");
   });
 }
+
+Deno.test("renderEach() writes the text once for each alert of a digest", () => {
+  const { template } = parse("{process} {pid}");
+  const alerts = [ALERT, { ...ALERT, pid: 7 }] as const;
+  const message = composeDigest(alerts, { language: "en", timeZone: "UTC" });
+  assertEquals(renderEach(template, message), "web:api 4242\n\nweb:api 7");
+  assertEquals(render(template, message), "web:api 4242, 7");
+});

@@ -54,12 +54,12 @@ function useAll(outbox: Outbox): void {
   outbox.enqueue([entryFor("after the damage"), entryFor("and another")], NOW + 1);
   const claim = outbox.claim("c", { ...LEASE, nowMs: NOW + 1 })!;
   const attempt = { atMs: NOW, tookMs: 1, outcome: "retry", reason: "busy" } as const;
-  outbox.settle(claim, { attempt, dueAtMs: NOW + 5, paceKey: "k" });
+  outbox.settle(claim, { attempt, nextTry: () => NOW + 5, paceKey: "k" });
   outbox.pause("k", { untilMs: NOW + 5, reason: "muted" });
   outbox.paceFreeAtMs({ key: "k", count: 1, perMs: 10 }, NOW);
   outbox.nextDueMs("c");
-  outbox.show(claim.entry.id);
-  outbox.retry([claim.entry.id], NOW);
+  outbox.show(claim.entries[0].id);
+  outbox.retry([claim.entries[0].id], NOW);
   outbox.sweep({ keepMs: 1e12, maxBytes: 1e12 }, NOW);
 }
 
@@ -391,7 +391,7 @@ Deno.test("Outbox of two processes gives every entry to exactly one of them", as
      const outbox = Outbox.open(${JSON.stringify(path)}, { nowMs: ${NOW} });
      const ids = [];
      for (let claim; (claim = outbox.claim("c", { nowMs: ${NOW}, leaseMs: 40000 }));) {
-       ids.push(claim.entry.alert.id);
+       ids.push(claim.entries[0].alert.id);
      }
      console.log(JSON.stringify(ids));`,
   );

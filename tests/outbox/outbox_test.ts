@@ -1,7 +1,7 @@
 // The queue, on real files that are closed and opened again in between.
 
 import type { Alert } from "../../src/alerts/alert.ts";
-import { type Attempt, type Entry, Outbox } from "../../src/outbox/outbox.ts";
+import { type Attempt, type Claim, type Entry, Outbox } from "../../src/outbox/outbox.ts";
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
 import { Folder } from "../support/folder.ts";
 import { ALERT } from "../support/message.ts";
@@ -90,9 +90,12 @@ Deno.test("Outbox.claim() takes what is due longest, the older first where both 
   bench.outbox.enqueue([entryFor("x"), entryFor("y")], NOW);
   bench.outbox.enqueue([entryFor("early")], NOW - 10);
   bench.outbox.enqueue([entryFor("other", "d")], NOW - 99);
-  const claimed = Array.from({ length: 4 }, () => bench.outbox.claim("c", LEASE)?.entry.alert.id);
+  const claimed = Array.from(
+    { length: 4 },
+    () => bench.outbox.claim("c", LEASE)?.entries[0].alert.id,
+  );
   assertEquals(claimed, ["early", "x", "y", undefined]);
-  assertEquals(bench.outbox.claim("c", { ...LEASE, nowMs: NOW + 10 })?.entry.alert.id, "late");
+  assertEquals(bench.outbox.claim("c", { ...LEASE, nowMs: NOW + 10 })?.entries[0].alert.id, "late");
 });
 
 Deno.test("Outbox.claim() gives an entry to one holder until the lease ends", () => {
@@ -104,7 +107,7 @@ Deno.test("Outbox.claim() gives an entry to one holder until the lease ends", ()
   assertEquals(outbox.nextDueMs("c"), undefined);
   const second = bench.reopen().claim("c", { ...LEASE, nowMs: NOW + 40_000 })!;
   assert(second.token !== first.token);
-  assertEquals(second.entry, first.entry);
+  assertEquals(second.entries[0], first.entries[0]);
 });
 
 Deno.test("Outbox.releaseClaims() ends the claims of a listener that died", () => {
@@ -113,8 +116,8 @@ Deno.test("Outbox.releaseClaims() ends the claims of a listener that died", () =
   const dead = bench.outbox.claim("c", LEASE)!;
   bench.reopen().releaseClaims();
   assertEquals(bench.outbox.nextDueMs("c"), NOW);
-  assertEquals(bench.outbox.claim("c", LEASE)?.entry.id, dead.entry.id);
-  assertEquals(bench.outbox.settle(dead, { attempt: attemptOf() }), false);
+  assertEquals(bench.outbox.claim("c", LEASE)?.entries[0].id, dead.entries[0].id);
+  assertEquals(bench.outbox.settle(dead, { attempt: attemptOf() }), 0);
 });
 
 Deno.test("Outbox.settle() is refused to one who no longer holds the claim", () => {
@@ -123,10 +126,10 @@ Deno.test("Outbox.settle() is refused to one who no longer holds the claim", () 
   const late = bench.outbox.claim("c", LEASE)!;
   const holder = bench.outbox.claim("c", { ...LEASE, nowMs: NOW + 40_000 })!;
   const delivered = attemptOf({ outcome: "delivered", reason: "ok" });
-  assertEquals(bench.outbox.settle(late, { attempt: delivered }), false);
+  assertEquals(bench.outbox.settle(late, { attempt: delivered }), 0);
   assertEquals(bench.outbox.show(1)?.attempts, []);
-  assertEquals(bench.outbox.settle(holder, { attempt: delivered }), true);
-  assertEquals(bench.outbox.settle(holder, { attempt: delivered }), false);
+  assertEquals(bench.outbox.settle(holder, { attempt: delivered }), 1);
+  assertEquals(bench.outbox.settle(holder, { attempt: delivered }), 0);
   assertEquals(bench.outbox.show(1)?.attempts, [delivered]);
 });
 
@@ -144,10 +147,10 @@ for (const { outcome, dueAtMs, state } of ENDS) {
     bench.outbox.enqueue([entryFor("a")], NOW - 50);
     const claim = bench.outbox.claim("c", LEASE)!;
     const attempt = attemptOf({ outcome, reason: "因为" });
-    assertEquals(bench.outbox.settle(claim, { attempt, dueAtMs }), true);
+    assertEquals(bench.outbox.settle(claim, { attempt, nextTry: () => dueAtMs }), 1);
     assertEquals(bench.reopen().show(1), {
       entry: {
-        ...claim.entry,
+        ...claim.entries[0],
         state,
         dueAtMs: dueAtMs ?? NOW + 5,
         attempts: 1,
@@ -165,10 +168,10 @@ Deno.test("Outbox.nextDueMs() is the time of the channel's next unclaimed entry"
   bench.outbox.enqueue([entryFor("a"), entryFor("b", "d")], NOW);
   const claim = bench.outbox.claim("c", LEASE)!;
   assertEquals(bench.outbox.nextDueMs("c"), undefined);
-  bench.outbox.settle(claim, { attempt: attemptOf(), dueAtMs: NOW + 7000 });
+  bench.outbox.settle(claim, { attempt: attemptOf(), nextTry: () => NOW + 7000 });
   assertEquals(bench.reopen().nextDueMs("c"), NOW + 7000);
   assertEquals(bench.outbox.claim("c", { ...LEASE, nowMs: NOW + 6999 }), undefined);
-  assertEquals(bench.outbox.claim("c", { ...LEASE, nowMs: NOW + 7000 })?.entry.attempts, 1);
+  assertEquals(bench.outbox.claim("c", { ...LEASE, nowMs: NOW + 7000 })?.entries[0].attempts, 1);
 });
 
 /** One entry in each state: 1 waiting, 2 delivered, 3 dead, 4 dropped, 5 claimed. */
@@ -209,10 +212,10 @@ Deno.test("Outbox.retry() sends dead, dropped and waiting entries again, no othe
 Deno.test("Outbox.drop() takes waiting, claimed and dead entries out of the queue", () => {
   using bench = new Bench();
   inAllStates(bench.outbox);
-  const claim = { token: "", entry: bench.outbox.list({ channel: "d" })[0]! };
+  const claim: Claim = { token: "", entries: [bench.outbox.list({ channel: "d" })[0]!] };
   assertEquals(bench.outbox.drop([1, 2, 3, 4, 5, 99], NOW + 500), 3);
   assertEquals(bench.outbox.counts(), { waiting: 0, delivered: 1, dead: 0, dropped: 4 });
-  assertEquals(bench.outbox.settle(claim, { attempt: attemptOf() }), false);
+  assertEquals(bench.outbox.settle(claim, { attempt: attemptOf() }), 0);
   assertEquals(bench.outbox.show(4)?.entry.reason, "dropped by hand");
   assertEquals(bench.outbox.drop([], NOW), 0);
 });
@@ -307,8 +310,8 @@ Deno.test("Outbox shares its file with a second process", () => {
   using bench = new Bench();
   const beside = bench.second();
   bench.outbox.enqueue([entryFor("a"), entryFor("b")], NOW);
-  assertEquals(beside.claim("c", LEASE)?.entry.alert.id, "a");
-  assertEquals(bench.outbox.claim("c", LEASE)?.entry.alert.id, "b");
+  assertEquals(beside.claim("c", LEASE)?.entries[0].alert.id, "a");
+  assertEquals(bench.outbox.claim("c", LEASE)?.entries[0].alert.id, "b");
   assertEquals(beside.claim("c", LEASE), undefined);
   assertEquals(beside.drop([2], NOW), 1);
   assertEquals(bench.outbox.counts(), { waiting: 1, delivered: 0, dead: 0, dropped: 1 });
@@ -320,4 +323,33 @@ Deno.test("Outbox refuses to work after close()", () => {
   bench.outbox.close();
   assertThrows(() => bench.outbox.counts(), Error, "database is not open");
   bench.outbox = bench.second();
+});
+
+Deno.test("Outbox.claim() takes what is due soon along, the oldest first, if one is due now", () => {
+  using bench = new Bench();
+  const store = (id: string, atMs: number) =>
+    bench.outbox.enqueue([{ ...entryFor(id), digestMs: 1000 }], NOW + atMs);
+  store("a", 0);
+  store("b", 400);
+  store("c", 900);
+  store("d", 2100);
+  const digest = { ...LEASE, aheadMs: 1000, most: 10 };
+  assertEquals(bench.outbox.claim("c", { ...digest, nowMs: NOW + 999 }), undefined);
+  const claim = bench.outbox.claim("c", { ...digest, nowMs: NOW + 1000 })!;
+  assertEquals(claim.entries.map(({ alert }) => alert.id), ["a", "b", "c"]);
+  assertEquals(bench.outbox.claim("c", { ...digest, nowMs: NOW + 1000 }), undefined);
+});
+
+Deno.test("Outbox.settle() settles every entry of a claim, and counts one message", () => {
+  using bench = new Bench();
+  bench.outbox.enqueue([entryFor("a"), entryFor("b"), entryFor("x")], NOW);
+  const claim = bench.outbox.claim("c", { ...LEASE, most: 10 })!;
+  bench.outbox.drop([2], NOW);
+  const attempt = attemptOf({ outcome: "retry", reason: "busy" });
+  const nextTry = ({ alert }: Entry) => alert.id === "x" ? undefined : NOW + 500;
+  assertEquals(bench.outbox.settle(claim, { attempt, nextTry, paceKey: "robot" }), 2);
+  assertEquals(bench.outbox.list().map(({ state }) => state), ["waiting", "dropped", "dead"]);
+  // With a pace of two a minute another message may go: only one was counted.
+  const pace = { key: "robot", count: 2, perMs: 60_000 };
+  assertEquals(bench.outbox.paceFreeAtMs(pace, NOW + 10), 0);
 });

@@ -13,6 +13,7 @@ import { type DingtalkOptions, parseOptions } from "./options.ts";
 /** The `dingtalk` type. */
 export const dingtalk: ChannelKind<DingtalkOptions> = {
   type: "dingtalk",
+  digestMs: 1000,
   parse: parseOptions,
   open,
 };

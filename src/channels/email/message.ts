@@ -4,7 +4,7 @@
 import { domainToASCII } from "node:url";
 import type { SendMailOptions } from "nodemailer";
 import type { Message } from "../../alerts/compose.ts";
-import { render } from "../../alerts/template.ts";
+import { render, renderEach } from "../../alerts/template.ts";
 import { truncateBytes, truncateChars } from "../../alerts/truncate.ts";
 import { fingerprint } from "../http.ts";
 import { shorten } from "../shorten.ts";
@@ -21,7 +21,7 @@ export function mailOf(message: Message, options: EmailOptions, nowMs: number): 
   const subject = options.subject ? render(options.subject, message) : message.title;
   // Without a template the long texts are cut and every fact stays.
   const body = options.body
-    ? render(options.body, message)
+    ? renderEach(options.body, message)
     : shorten(message, ({ text }) => byteLength(text) <= MAX_BODY_BYTES).text;
   return {
     from: { ...options.from },

@@ -13,6 +13,7 @@ import { type EmailOptions, parseEmail } from "./options.ts";
 /** Mail by SMTP. */
 export const email: ChannelKind<EmailOptions> = {
   type: "email",
+  digestMs: 1000,
   parse: parseEmail,
   open: openEmail,
 };

@@ -113,7 +113,7 @@ function readBody(node: ConfigNode): Body {
 function isJson(template: Template): boolean {
   const values = Object.fromEntries(Object.keys(PLACEHOLDERS).map((name) => [name, "word"]));
   try {
-    JSON.parse(render(template, { values } as unknown as Message));
+    JSON.parse(render(template, { values } as Pick<Message, "values">));
     return true;
   } catch {
     return false;

@@ -1,0 +1,59 @@
+// Several alerts as one message: what happened to how many, the first few in full, all of
+// them by name with numbered processes folded. In a storm one message that is read is worth
+// more than three hundred that mute the robot.
+
+import type { Alert } from "./alert.ts";
+import {
+  compose,
+  type ComposeOptions,
+  type Fact,
+  formatTime,
+  happened,
+  layOut,
+  type Message,
+  subjectOf,
+  whereOf,
+} from "./compose.ts";
+import { foldNames } from "./fold.ts";
+import { WORDS } from "./messages.ts";
+import { truncateChars } from "./truncate.ts";
+
+/** So many alerts are told in full. */
+const IN_FULL = 3;
+const MAX_NAMES_IN_TITLE_CHARS = 80;
+const MAX_TITLE_CHARS = 200;
+
+/** The message about the alerts; they are of one host. With a single one the plain message. */
+export function composeDigest(
+  alerts: readonly [Alert, ...Alert[]],
+  options: ComposeOptions,
+): Message {
+  const [first] = alerts;
+  if (alerts.length === 1) return compose(first, options);
+  const words = WORDS[options.language];
+  const namesByWhat = Map.groupBy(alerts, (alert) => happened(alert, words));
+  const groups = [...namesByWhat].map(([what, members]) => ({
+    what,
+    count: members.length,
+    names: foldNames(members.map(subjectOf)).join(", "),
+  }));
+  const parts = groups.map(({ what, names }) =>
+    words.digestPart(truncateChars(names, MAX_NAMES_IN_TITLE_CHARS), what)
+  );
+  const title = words.digestTitle(alerts.length, first.host.name, parts.join(words.semicolon));
+  const times = alerts.map(({ atMs }) => atMs);
+  const [from, to] = [Math.min(...times), Math.max(...times)]
+    .map((atMs) => formatTime(atMs, options.timeZone));
+  const facts: Fact[] = [
+    { label: words.host, value: whereOf(first) },
+    { label: words.time, value: from === to ? from! : `${from} – ${to}` },
+    ...groups.map(({ what, count, names }) => ({ label: `${what} (${count})`, value: names })),
+    ...alerts.slice(0, IN_FULL).map((alert, index): Fact => ({
+      label: `${index + 1}/${alerts.length}`,
+      value: compose(alert, options).text,
+      wide: true,
+    })),
+    { label: words.alertId, value: alerts.map(({ id }) => id).join(" "), wide: true },
+  ];
+  return layOut(alerts, options.language, truncateChars(title, MAX_TITLE_CHARS), facts, from!);
+}
