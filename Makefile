@@ -71,7 +71,7 @@ test: ok
 	@sh tools/need_packages.sh supervisor python3-aiosmtpd openssl
 	@$(DENO) run -A tools/build.ts host
 	@echo 'Running the tests (a few minutes)'
-	@$(DENO) test -A --no-check tests/
+	@$(DENO) test -A --no-check --v8-flags=--enable-experimental-regexp-engine tests/
 
 bench-listener: setup
 	@$(DENO) run -A tools/build.ts host

@@ -1,5 +1,6 @@
 // Which host this is: the name and address that stand in every alert.
 
+import { isIP } from "node:net";
 import type { Host } from "./alerts/alert.ts";
 
 /** How the configuration names the host. */
@@ -32,9 +33,9 @@ export function interfaceNames(): string[] {
   return [...new Set(interfaces().map(({ name }) => name))];
 }
 
-/** Whether the text is an IP address and not the name of an interface. */
+/** Whether the text is an IP address and not the name of an interface (`eth0`, `eth0:1`). */
 export function isAddress(text: string): boolean {
-  return /^\d+\.\d+\.\d+\.\d+$/.test(text) || text.includes(":");
+  return isIP(text) !== 0;
 }
 
 /** The address that the setting stands for, "" where there is none now. */

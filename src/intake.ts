@@ -61,7 +61,12 @@ export class Intake {
     const decisions = decide(rules, event);
     if (log.writes("debug")) log.debug(describeEvent(event, frame) + describeDecisions(decisions));
     const alerts = decisions.filter((decision) => decision.verdict === "alert").map((decision) => ({
-      alert: alertFor(decision, event, { host: host(), atMs, supervisorRun }),
+      alert: alertFor(decision, event, {
+        host: host(),
+        atMs,
+        supervisorRun,
+        payload: frame.payload,
+      }),
       to: decision.rule.to,
     }));
     if (alerts.length === 0) return;

@@ -68,11 +68,18 @@ export interface LoadOptions {
 
 /** Reads the settings from a file. Throws a ConfigError that holds every problem. */
 export function loadSettings(path: string, options: LoadOptions): Settings {
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = Deno.readTextFileSync(path);
+    bytes = Deno.readFileSync(path);
   } catch (error) {
     throw new ConfigError(path, [{ path: "", message: `cannot be read: ${whyUnreadable(error)}` }]);
+  }
+  const text = decodeUtf8(bytes);
+  if (text === undefined) {
+    throw new ConfigError(path, [{
+      path: "",
+      message: "is not in UTF-8 (GBK?); save it as UTF-8",
+    }]);
   }
   const settings = parseSettings(text, { path, ...options, readFile: readSecretFile });
   return { ...settings, warnings: [...settings.warnings, ...exposedSecrets(path, settings)] };
@@ -116,7 +123,8 @@ export function parseSettings(text: string, context: SettingsContext): ParsedSet
     reading.warnings.push({ path: `channels.${name}`, message: "no rule sends to this channel" });
   }
   if (reading.problems.length > 0) {
-    throw new ConfigError(context.path, inFileOrder(reading.problems, root));
+    const problems = [...slips(text), ...inFileOrder(reading.problems, root)];
+    throw new ConfigError(context.path, problems);
   }
   return {
     path: context.path,
@@ -149,11 +157,35 @@ function parseRoot(text: string, path: string): unknown {
     // password may begin with "!" or "*".
     const what = error.message.split("\n")[0]!.split(" at line ")[0]!
       .replace(/!<.*>/, "…").replace(/".*"/, "…");
-    const at = error instanceof YamlSyntaxError
-      ? `line ${error.line}, column ${error.column}: `
+    const column = error instanceof YamlSyntaxError && error.column > 0
+      ? `, column ${error.column}`
       : "";
-    throw new ConfigError(path, [{ path: "", message: `${at}not valid YAML: ${what}` }]);
+    const at = error instanceof YamlSyntaxError ? `line ${error.line}${column}: ` : "";
+    // A key that stands twice is the one mistake that quotes do not cure.
+    const hint = what.includes("duplicated")
+      ? ""
+      : "; a value that begins with * ! [ { % @ or ` must stand in quotes";
+    const problem = { path: "", message: `${at}not valid YAML: ${what}${hint}` };
+    throw new ConfigError(path, [...slips(text), problem]);
   }
+}
+
+/** Slips that YAML reads as something else, told only when something is wrong anyway. */
+function slips(text: string): Problem[] {
+  const lines = text.split("\n").map((line, index) => ({ line, number: index + 1 }));
+  const found = [
+    ...lines.filter(({ line }) => /^ *\t/.test(line))
+      .map(({ number }) => ({ number, what: "begins with a tab; YAML wants blanks there" })),
+    ...lines.filter(({ line }) => /^[^#"']*[：，]/.test(line))
+      .map(({ number }) => ({
+        number,
+        what: 'holds a full-width "：" or "，"; write ": " or ", "',
+      })),
+  ];
+  return found.slice(0, 3).map(({ number, what }) => ({
+    path: "",
+    message: `line ${number} ${what}`,
+  }));
 }
 
 function parseLanguage(node: ConfigNode | undefined, auto: Language): Language {
@@ -214,8 +246,9 @@ function parseRetry(node: ConfigNode | undefined): RetryPolicy {
   const section = node?.section();
   const firstMs = section?.optional("first")?.duration({ min: 100, max: HOUR_MS }) ??
     2 * SECOND_MS;
-  const mostMs = section?.optional("most")?.duration({ min: SECOND_MS, max: DAY_MS }) ??
-    10 * 60 * SECOND_MS;
+  const most = section?.optional("most");
+  const mostMs = most?.duration({ min: SECOND_MS, max: DAY_MS }) ?? 10 * 60 * SECOND_MS;
+  if (mostMs < firstMs) (most ?? node)?.problem("must not be shorter than first");
   const giveUpAfterMs =
     section?.optional("give_up_after")?.duration({ min: SECOND_MS, max: 400 * DAY_MS }) ??
       3 * DAY_MS;
@@ -307,9 +340,18 @@ function exposedSecrets(path: string, settings: ParsedSettings): Problem[] {
   return [{ path: "", message }];
 }
 
-function readSecretFile(path: string): { readonly text: string } | { readonly why: string } {
+function decodeUtf8(bytes: Uint8Array): string | undefined {
   try {
-    return { text: Deno.readTextFileSync(path) };
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function readSecretFile(path: string): ReturnType<SecretSources["readFile"]> {
+  try {
+    const mode = Deno.statSync(path).mode ?? 0;
+    return { text: Deno.readTextFileSync(path), exposed: (mode & 0o004) !== 0 };
   } catch (error) {
     return { why: whyUnreadable(error) };
   }

@@ -23,13 +23,13 @@ import { FLOOR } from "./treatments.ts";
 
 /**
  * A listener lives for months and does little: small memory matters more than peak speed (the
- * answer to supervisord is not slower by it, see bench/). And a pattern of a user's that
- * backtracks for ever is taken over by V8's linear engine.
+ * answer to supervisord is not slower by it, see bench/). And the patterns of users are run by
+ * V8's linear engine, because one that backtracks could hold up every event.
  */
 const V8_FLAGS = [
   "--optimize-for-size",
   "--max-semi-space-size=1",
-  "--enable-experimental-regexp-engine-on-excessive-backtracks",
+  "--enable-experimental-regexp-engine",
 ];
 
 /** What the program reads as dist/build.json inside the executable. */

@@ -2,6 +2,7 @@
 // JSON in the outbox, and a later version of superbell must still be able to read it.
 
 import { createHash } from "node:crypto";
+import { withoutLineEnd } from "../config/node.ts";
 import { type Event, type ProcessName, processOf, textOf } from "../events/event.ts";
 import type { Decision } from "../rules/decide.ts";
 import type { ConditionWord } from "../rules/rule.ts";
@@ -47,6 +48,8 @@ export interface AlertContext {
   readonly atMs: number;
   /** Names one run of one supervisord on one host: its serials are unique only within it. */
   readonly supervisorRun: string;
+  /** The event's payload: an event that is sent again has the same bytes. */
+  readonly payload: Uint8Array;
 }
 
 /** The alert that a decision asks for. The same frame always gives the same id. */
@@ -59,8 +62,9 @@ export function alertFor(
   const process = processOf(event);
   const text = textOf(event);
   const identity = [context.supervisorRun, origin.serial, origin.eventname, decision.rule.name];
+  const hash = createHash("sha256").update(identity.join("\n")).update(context.payload);
   return {
-    id: createHash("sha256").update(identity.join("\n")).digest("hex").slice(0, 12),
+    id: hash.digest("hex").slice(0, 12),
     rule: decision.rule.name,
     word: decision.word,
     eventname: origin.eventname,
@@ -75,7 +79,6 @@ export function alertFor(
     ...("tries" in event && { tries: event.tries }),
     ...("type" in event && { type: event.type }),
     // A log event ends with the line's own end, which says nothing.
-    ...(text !== undefined &&
-      { text: truncateBytes(text.replace(/[\r\n]+$/, ""), MAX_TEXT_BYTES) }),
+    ...(text !== undefined && { text: truncateBytes(withoutLineEnd(text), MAX_TEXT_BYTES) }),
   };
 }

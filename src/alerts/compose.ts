@@ -61,7 +61,7 @@ export interface ComposeOptions {
 export function compose(alert: Alert, options: ComposeOptions): Message {
   const words = WORDS[options.language];
   const time = formatTime(alert.atMs, options.timeZone);
-  const title = words.title(subjectOf(alert), happened(alert, words), alert.host.name);
+  const title = words.title(subjectOf(alert, words), happened(alert, words), alert.host.name);
   return layOut([alert], options.language, title, factsOf(alert, words, time), time);
 }
 
@@ -121,9 +121,9 @@ function valuesOfAll(
 }
 
 /** Whom an alert is about. */
-export function subjectOf(alert: Alert): string {
+export function subjectOf(alert: Alert, words: Words): string {
   if (alert.process !== undefined) return displayName(alert.process);
-  return alert.group ?? "supervisord";
+  return alert.group === undefined ? "supervisord" : `${words.group} ${alert.group}`;
 }
 
 /** What happened, in the words of the language. */
@@ -167,7 +167,10 @@ function lookCommand(alert: Alert): string | undefined {
   const wanted: Alert["word"][] = ["crash", "exit", "fatal", "start_failed", "state_unknown"];
   if (!wanted.includes(alert.word)) return undefined;
   const name = `${alert.process.group}:${alert.process.name}`;
-  return `supervisorctl tail ${shellWord(name)} stderr`;
+  const tail = `supervisorctl tail ${shellWord(name)} stderr`;
+  // A program that cannot even be started has written nothing; supervisord's own log says why.
+  const failed = alert.word === "fatal" || alert.word === "start_failed";
+  return failed ? `${tail}; supervisorctl maintail` : tail;
 }
 
 function shellWord(text: string): string {

@@ -35,7 +35,7 @@ export function composeDigest(
   const groups = [...namesByWhat].map(([what, members]) => ({
     what,
     count: members.length,
-    names: foldNames(members.map(subjectOf)).join(", "),
+    names: foldNames(members.map((alert) => subjectOf(alert, words))).join(", "),
   }));
   const parts = groups.map(({ what, names }) =>
     words.digestPart(truncateChars(names, MAX_NAMES_IN_TITLE_CHARS), what)

@@ -23,7 +23,7 @@ export function parseTemplate(node: ConfigNode): Template {
     pieces.push(text.slice(at, match.index));
     at = match.index + whole.length;
     if (literal !== undefined) pieces.push(`{${literal}}`);
-    else if (name! in PLACEHOLDERS) pieces.push({ placeholder: name as Placeholder });
+    else if (Object.hasOwn(PLACEHOLDERS, name!)) pieces.push({ placeholder: name as Placeholder });
     else {
       node.problem(`unknown placeholder {${name}}; ${suggest(name!, Object.keys(PLACEHOLDERS))}`);
     }

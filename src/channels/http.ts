@@ -63,7 +63,8 @@ async function exchange(
   { signal, nowMs }: SendOptions,
   redactor: Redactor,
 ): Promise<HttpReply | Outcome> {
-  if (signal.aborted) return retry(whyAborted(signal));
+  const { host } = request.url;
+  if (signal.aborted) return retry(`${host}: ${whyAborted(signal)}`);
   const { caCert, method = "POST", body } = request;
   try {
     // A client of its own for each attempt: alerts are rare, and a connection that was kept
@@ -83,7 +84,7 @@ async function exchange(
     const text = await readBounded(response);
     return replyOf(response, text, { nowMs, redactor });
   } catch (error) {
-    return retry(signal.aborted ? whyAborted(signal) : describeFailure(error));
+    return retry(`${host}: ${signal.aborted ? whyAborted(signal) : describeFailure(error)}`);
   }
 }
 

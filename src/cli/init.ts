@@ -34,7 +34,8 @@ Without a word: both, one after the other.
       : settingsFrom(options, { needsSecrets: false });
     if (part !== "config") {
       print(section({
-        command: `${Deno.execPath()} listen -c ${absolute(path ?? DEFAULT_CONFIG)}`,
+        command: [Deno.execPath(), "listen", "-c", absolute(path ?? DEFAULT_CONFIG)].map(word)
+          .join(" "),
         events: subscriptionsFor(settings?.rules ?? STARTER_RULES),
         windowMs: settings?.shutdownWindowMs ?? 8000,
       }));
@@ -100,6 +101,11 @@ stopwaitsecs=${stopSeconds}
 ; Secrets that the configuration takes by { env: NAME }. Keep this file readable by root only.
 ;environment=DINGTALK_TOKEN="...",DINGTALK_SECRET="SEC..."
 `;
+}
+
+/** As supervisord splits command= (shlex). */
+function word(text: string): string {
+  return /^[^\s"'\\;#]+$/.test(text) ? text : `"${text.replace(/["\\]/g, "\\$&")}"`;
 }
 
 function absolute(path: string): string {

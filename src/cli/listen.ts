@@ -12,11 +12,12 @@ import { Handshake, takeStdout } from "../listener/handshake.ts";
 import { FrameReader } from "../listener/read_frame.ts";
 import { CHECK_EVERY_MS, SignOfLife } from "../listener/sign_of_life.ts";
 import { Log } from "../log.ts";
-import { describeProblem } from "../config/problem.ts";
+import { ConfigError, describeProblem } from "../config/problem.ts";
+import { Redactor } from "../config/secret.ts";
 import { Outbox, type Retention } from "../outbox/outbox.ts";
 import { lockStateDir, openStateDir } from "../outbox/state_dir.ts";
 import type { Settings } from "../settings.ts";
-import { type Command, count, parseOptions, printError } from "./command.ts";
+import { type Command, count, parseOptions, printError, UsageError } from "./command.ts";
 import { settingsFrom } from "./config_file.ts";
 import { versionText } from "./version.ts";
 
@@ -50,7 +51,15 @@ Exit codes: 0; 1 a failure that a restart mends; 2 a problem in the configuratio
       return 2;
     }
     const stdout = await takeStdout();
-    return await listenWith(settingsFrom(options, { needsSecrets: true }), new Handshake(stdout));
+    try {
+      const settings = settingsFrom(options, { needsSecrets: true });
+      return await listenWith(settings, new Handshake(stdout));
+    } catch (error) {
+      // Into the log, in its form: that is where a person looks when supervisord says FATAL.
+      const log = new Log({ level: "error", redactor: new Redactor([]), now: systemClock.now });
+      for (const line of describe(error).split("\n")) log.error(line);
+      return error instanceof ConfigError || error instanceof UsageError ? 2 : 1;
+    }
   },
 };
 
@@ -109,7 +118,7 @@ async function listenWith(settings: Settings, handshake: Handshake): Promise<num
   const sign = new SignOfLife();
   const answering = answer(reader, handshake, { intake, sign, stop: stop.signal, log })
     .catch((error) => failure = error);
-  const deaf = deafness(sign, stop.signal).then((error) => failure ??= error);
+  const deaf = deafness(sign, { stop: stop.signal, log }).then((error) => failure ??= error);
   await Promise.race([answering, deaf, aborted(stop.signal)]);
   const window = formatDuration(settings.shutdownWindowMs);
   if (failure !== undefined) log.error(`ending to be started anew: ${describe(failure)}`);
@@ -158,25 +167,41 @@ async function answer(
 }
 
 /** Resolves with the reason when supervisord has gone silent, or with nothing at our end. */
-async function deafness(sign: SignOfLife, stop: AbortSignal): Promise<Error | undefined> {
+async function deafness(
+  sign: SignOfLife,
+  { stop, log }: { readonly stop: AbortSignal; readonly log: Log },
+): Promise<Error | undefined> {
   while (!stop.aborted) {
     await systemClock.sleep(CHECK_EVERY_MS, stop);
-    if (stop.aborted || !sign.isDeaf()) continue;
-    return new Error("supervisord's ticks no longer come: it has stopped listening to us");
+    if (stop.aborted) break;
+    const deaf = sign.isDeaf();
+    if (sign.isSilentStart()) {
+      log.error(
+        "nothing has come from supervisord since the start: is TICK_60 in events= of the section, " +
+          "and does nothing else in command= write to stdout?",
+      );
+    }
+    if (deaf) {
+      return new Error("supervisord's ticks no longer come: it has stopped listening to us");
+    }
   }
   return undefined;
 }
 
-/** supervisord's process id and start time: its serials begin anew when it does. */
+/**
+ * The boot, supervisord's process id and its start time: its serials begin anew when it does.
+ * Where that cannot be read (/proc with hidepid) every start of ours counts as a new run: an
+ * event that is told twice is better than one that is taken for another.
+ */
 function supervisorRun(): string {
-  let startedAt = "";
   try {
+    const boot = Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim();
     const stat = Deno.readTextFileSync(`/proc/${Deno.ppid}/stat`);
-    startedAt = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+    const startedAt = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    return `${boot} ${Deno.ppid} ${startedAt}`;
   } catch {
-    // no /proc: the process id must do
+    return crypto.randomUUID();
   }
-  return `${Deno.hostname()} ${Deno.ppid} ${startedAt}`;
 }
 
 function tellDamage({ what, bytes, sample }: Damage, log: Log): void {

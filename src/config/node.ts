@@ -11,8 +11,10 @@ import { Secret } from "./secret.ts";
 /** The outside world that secrets come from. Both answer undefined for "there is none". */
 export interface SecretSources {
   env(name: string): string | undefined;
-  /** The file's text, or why it cannot be read. */
-  readFile(path: string): { readonly text: string } | { readonly why: string };
+  /** The file's text, and whether every user can read it; or why it cannot be read. */
+  readFile(
+    path: string,
+  ): { readonly text: string; readonly exposed?: boolean } | { readonly why: string };
 }
 
 /** What one pass over a configuration has found so far. */
@@ -29,6 +31,16 @@ export class Reading {
     this.needsSecrets = options.needsSecrets ?? true;
   }
 }
+
+/** The flag "l" exists where V8 was started with its linear engine, as our executable does. */
+const HAS_LINEAR_ENGINE = (() => {
+  try {
+    new RegExp("", "l");
+    return true;
+  } catch {
+    return false;
+  }
+})();
 
 /** A value, the path of keys that leads to it, and readers for what it may be. */
 export class ConfigNode {
@@ -149,17 +161,21 @@ export class ConfigNode {
   }
 
   /**
-   * A regular expression in JavaScript's syntax. Unicode mode only where it is needed: V8 can
-   * leave backtracking for its linear engine without it alone (the build sets the flag), and a
-   * pattern that takes minutes would hold up every event.
+   * A regular expression in JavaScript's syntax that V8's linear engine can run: one that
+   * backtracks could take minutes, and hold up every event for that long.
    */
   pattern(): RegExp {
     const text = this.string();
     try {
-      return new RegExp(text, /\\[pPu]\{|[\u{10000}-\u{10ffff}]/u.test(text) ? "u" : "");
+      return new RegExp(text, HAS_LINEAR_ENGINE ? "l" : "");
     } catch (error) {
-      const why = error instanceof Error ? error.message.replace(/^.*?: (?=[^:]*$)/s, "") : "";
-      this.problem(`cannot read the regular expression ${quote(text)}: ${why}`);
+      const message = error instanceof Error ? error.message : "";
+      const why = message.includes("linear time")
+        ? "it might take for ever; lookaround, back references and repetitions of hundreds are " +
+          "not possible"
+        : message.replace(/^.*?: (?=[^:]*$)/s, "");
+      const hint = /\(\?[a-z]*i/.test(text) ? "; to ignore case write [Ee]rror" : "";
+      this.problem(`cannot read the regular expression ${quote(text)}: ${why}${hint}`);
       return /$^/;
     }
   }
@@ -173,11 +189,11 @@ export class ConfigNode {
 
   #readSecret(): Secret {
     if (this.value === undefined) return new Secret("", "literal"); // required() has spoken
-    if (typeof this.value === "string" && this.value !== "") {
+    if (typeof this.value === "string" && this.value.trim() !== "") {
       return new Secret(this.value, "literal");
     }
     if (typeof this.value !== "object" || this.value === null || Array.isArray(this.value)) {
-      const found = this.value === "" ? "an empty one" : kindOf(this.value);
+      const found = typeof this.value === "string" ? "an empty one" : kindOf(this.value);
       const hint = typeof this.value === "number" ? " (put it in quotes)" : "";
       this.problem(
         `expected a secret: a string, { env: NAME } or { file: PATH }; found ${found}${hint}`,
@@ -281,9 +297,19 @@ function secretFromFile(node: ConfigNode): Secret {
     if (node.reading.needsSecrets) node.problem(`cannot read ${quote(path)}: ${file.why}`);
     return new Secret("", "file");
   }
-  const value = file.text.replace(/[\r\n]+$/, "");
-  if (value === "") node.problem(`${quote(path)} is empty`);
+  const value = withoutLineEnd(file.text);
+  if (value.trim() === "") node.problem(`${quote(path)} is empty`);
+  if (file.exposed === true) {
+    node.warning(`${quote(path)} can be read by every user of this host; chmod 600 it`);
+  }
   return new Secret(value, "file");
+}
+
+/** The text without line feeds at its end. No expression: `/\n+$/` takes quadratic time. */
+export function withoutLineEnd(text: string): string {
+  let end = text.length;
+  while (end > 0 && (text[end - 1] === "\n" || text[end - 1] === "\r")) end--;
+  return text.slice(0, end);
 }
 
 /** Whatever else stands before a colon may be the beginning of a secret ("user:password"). */
@@ -292,7 +318,11 @@ const NAMED_SCHEMES = ["http", "https", "ws", "wss", "ftp", "file"];
 /** What is wrong with an address, or undefined. The address itself is not repeated: it may hold a secret. */
 export function wrongUrl(text: string, schemes: readonly string[]): string | undefined {
   const wanted = schemes.map((scheme) => `${scheme}://`).join(" or ");
-  if (!URL.canParse(text)) return `expected an address that begins with ${wanted}`;
+  if (!URL.canParse(text)) {
+    return schemes.some((scheme) => text.startsWith(`${scheme}://`))
+      ? "is no address that can be used; look at the host and the port"
+      : `expected an address that begins with ${wanted}`;
+  }
   const scheme = new URL(text).protocol.slice(0, -1);
   if (schemes.includes(scheme)) return undefined;
   return NAMED_SCHEMES.includes(scheme)

@@ -8,17 +8,29 @@ export const CHECK_EVERY_MS = 10_000;
 /** So many ticks in a row may be missing: supervisord may be stopped or busy for a while. */
 const MISSING_TICKS = 3;
 
+/** No event at all for so long after the start: either no TICK is subscribed, or we are deaf. */
+const SILENT_START_MS = 4 * 60_000;
+
 /** Watches the pace of events. Time is counted in checks, so that a suspended host is no silence. */
 export class SignOfLife {
   #periodMs: number | undefined;
   #silentChecks = 0;
+  #heardAnything = false;
 
   /** An event has come; `eventname` as in its header. */
   heard(eventname: string): void {
     this.#silentChecks = 0;
+    this.#heardAnything = true;
     const period = /^TICK_(\d+)$/.exec(eventname)?.[1];
     if (period === undefined) return;
     this.#periodMs = Math.min(this.#periodMs ?? Infinity, Number(period) * 1000);
+  }
+
+  /** True once: when nothing at all has come for minutes after the start. Ask after isDeaf(). */
+  isSilentStart(): boolean {
+    if (this.#heardAnything || this.#silentChecks * CHECK_EVERY_MS < SILENT_START_MS) return false;
+    this.#heardAnything = true;
+    return true;
   }
 
   /**

@@ -2,6 +2,7 @@
 // log, no network. The reasons are a closed list, shared by tests, logs and users.
 
 import { type Event, groupOf, type ProcessName, processOf, textOf } from "../events/event.ts";
+import { matchesGlob } from "./glob.ts";
 import { conditionOf, type ConditionWord, type NamePatterns, type Rule } from "./rule.ts";
 
 /** Why a rule decided as it did. */
@@ -67,8 +68,8 @@ function matchNames(
   patterns: NamePatterns,
   nameFor: (qualified: boolean) => string,
 ): "fits" | "excluded" | "not-wanted" {
-  const fits = ({ expression, qualified }: NamePatterns["wanted"][number]) =>
-    expression.test(nameFor(qualified));
+  const fits = ({ text, qualified }: NamePatterns["wanted"][number]) =>
+    matchesGlob(text, nameFor(qualified));
   if (patterns.excluded.some(fits)) return "excluded";
   return patterns.wanted.length === 0 || patterns.wanted.some(fits) ? "fits" : "not-wanted";
 }

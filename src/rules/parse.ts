@@ -30,12 +30,25 @@ function parseRule(node: ConfigNode, channels: readonly string[] | undefined): R
   const onNode = section.required("on");
   const on = onNode.value === undefined
     ? []
-    : onNode.list((word) => word.oneOf<ConditionWord>(CONDITION_WORDS));
+    : onNode.list(readWord).filter((word) => word !== undefined);
   const where = parseWhere(section.optional("where"), on);
   const toNode = section.required("to");
   const to = toNode.value === undefined ? [] : toNode.list((item) => channelName(item, channels));
+  if (new Set(to).size < to.length) toNode.problem("names a channel twice");
   section.end();
   return { name, on, where, to };
+}
+
+/** A word of `on:`; undefined, and a problem, for any other. */
+function readWord(node: ConfigNode): ConditionWord | undefined {
+  const known = CONDITION_WORDS.find((word) => word === node.value);
+  if (known !== undefined) return known;
+  // supervisord's own names are what people know from other listeners.
+  const meant = CONDITION_WORDS.filter((word) => conditionOf(word).subscription === node.value);
+  if (meant.length > 0) {
+    node.problem(`${node.value} is supervisord's name of the event; write ${meant.join(" or ")}`);
+  } else node.oneOf(CONDITION_WORDS);
+  return undefined;
 }
 
 function channelName(node: ConfigNode, channels: readonly string[] | undefined): string {
@@ -81,17 +94,19 @@ function parseWhere(node: ConfigNode | undefined, on: readonly ConditionWord[]):
 }
 
 function parsePatterns(node: ConfigNode): NamePatterns {
-  const texts = node.list((item) => item.string());
+  const texts = node.list((item) =>
+    item.stringThat((text) => {
+      if (text === "!") return "expected a name behind the !";
+      if (/[：，＊！？]/.test(text)) return `"${text}" holds full-width characters; write : * ! ?`;
+      return text === "!*" || text === "!*:*" ? "excludes everything" : undefined;
+    })
+  );
   const excluded = texts.filter((text) => text.startsWith("!")).map((text) => text.slice(1));
   const wanted = texts.filter((text) => !text.startsWith("!"));
   return { wanted: wanted.map(namePattern), excluded: excluded.map(namePattern) };
 }
 
-/** `*` stands for any characters, `?` for one; all others for themselves. */
+/** The pattern that a text is. */
 export function namePattern(text: string): NamePattern {
-  const source = text.replace(/[.+^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*").replaceAll(
-    "?",
-    ".",
-  );
-  return { text, expression: new RegExp(`^${source}$`, "su"), qualified: text.includes(":") };
+  return { text, qualified: text.includes(":") };
 }

@@ -89,10 +89,9 @@ export interface NamePatterns {
   readonly excluded: readonly NamePattern[];
 }
 
-/** One pattern, as written and as an expression over the whole name. */
+/** One pattern, as written: `*` stands for any characters, `?` for one. */
 export interface NamePattern {
   readonly text: string;
-  readonly expression: RegExp;
   /** Whether the pattern holds a colon and so is about `group:name`, not the bare name. */
   readonly qualified: boolean;
 }

@@ -25,6 +25,7 @@ function alert(
   const rule = { ...RULE, name: changes.rule ?? RULE.name };
   const decision = { rule, verdict: "alert", reason: "matched", word: "crash" } as const;
   return alertFor(decision, event, {
+    payload,
     ...CONTEXT,
     supervisorRun: changes.run ?? CONTEXT.supervisorRun,
   });

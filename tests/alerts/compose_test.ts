@@ -123,3 +123,20 @@ for (const language of LANGUAGES) {
     for (const word of CONDITION_WORDS) assert(WORDS[language].happened[word].length > 0, word);
   });
 }
+
+Deno.test("compose() names a group as one, and sends to supervisord's log where nothing started", () => {
+  const { process: _process, pid: _pid, fromState: _fromState, expected: _expected, ...rest } =
+    ALERT;
+  const added = {
+    ...rest,
+    word: "group_added",
+    eventname: "PROCESS_GROUP_ADDED",
+    group: "lg",
+  } as const;
+  assertEquals(compose(added, { language: "zh" }).title, "进程组 lg 已添加，主机 node-7");
+  assertEquals(compose(added, { language: "en" }).title, "Group lg was added on node-7");
+  assertMatch(
+    messageOf({ word: "fatal" }).text,
+    /^Look at: supervisorctl tail web:api stderr; supervisorctl maintail$/m,
+  );
+});

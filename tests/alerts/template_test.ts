@@ -41,6 +41,10 @@ Deno.test("parseTemplate() finds every unknown placeholder and suggests", () => 
   ]);
 });
 
+Deno.test("parseTemplate() takes no name of JavaScript's own for a placeholder", () => {
+  assertEquals(parse("{constructor}").problems.length, 1);
+});
+
 Deno.test("render() does not look for placeholders in what it puts in", () => {
   const { template } = parse("{data}|{process}");
   const message = messageOf({ text: "{pid} {{pid}}" });

@@ -2,7 +2,7 @@
 // refuses it. What all channels share stands in conformance/.
 
 import { opener } from "../../src/channels/channel.ts";
-import { type Failure, outcomeOf } from "../../src/channels/email/failure.ts";
+import { describeReply, type Failure, outcomeOf } from "../../src/channels/email/failure.ts";
 import { MAX_BODY_BYTES, MAX_SUBJECT_CHARS } from "../../src/channels/email/message.ts";
 import { email } from "../../src/channels/email/mod.ts";
 import { parseEmail, readMailbox } from "../../src/channels/email/options.ts";
@@ -335,3 +335,8 @@ for (const [failure, expected] of BREAKS) {
     assertStringIncludes(outcome.reason, expected);
   });
 }
+
+Deno.test("describeReply() takes linear time, whatever a server answers", () => {
+  const reply = `554 ${".".repeat(1_000_000)}x`;
+  assertEquals([...describeReply(reply, new Redactor([]))].length, 200);
+});

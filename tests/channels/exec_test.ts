@@ -16,7 +16,7 @@ const PROBLEMS: readonly (readonly [Record<string, unknown>, string])[] = [
   [{}, "c.command: is required and missing"],
   [
     { command: "alert.py -m {summary}" },
-    'c.command: expected a list of arguments, found a string; write ["alert.py", "-m", "{summary}"]',
+    'c.command: expected a list of arguments, found a string; write ["alert.py", "…", "…"]',
   ],
   [{ command: [] }, "c.command: expected at least one item, found an empty list"],
   [{ command: [SH, 8080] }, "c.command[1]: expected a string, found a number"],
@@ -264,4 +264,11 @@ Deno.test("exec does not take the exit code of a command that it stopped", async
     `exec 3>"$1"; trap 'exit 0' TERM; sleep 600 & printf pc >&3; wait`,
   );
   assertEquals(outcome, { kind: "retry", reason: LATE });
+});
+
+Deno.test("exec does not wait for a child that keeps the command's input open and unread", async () => {
+  // 40,000 control characters are far more than a pipe holds once they are JSON.
+  const message = messageOf({ text: "\u0001".repeat(40_000) });
+  const outcome = await send(open([SH, "-c", "sleep 5 <&0 >/dev/null 2>&1 & exit 0"]), message);
+  assertEquals(outcome, { kind: "delivered", detail: "exit code 0" });
 });

@@ -128,7 +128,8 @@ for (const [when, start, reason] of BROKEN) {
   Deno.test(`sendHttp() says in its own words that ${when}`, async () => {
     await using server = start();
     const { outcome } = await sendTo(`${server.origin}/${TOKEN}?refused=certificate`);
-    assertEquals(outcome, { kind: "retry", reason });
+    const { host } = new URL(server.origin);
+    assertEquals(outcome, { kind: "retry", reason: `${host}: ${reason}` });
   });
 }
 
@@ -173,9 +174,10 @@ Deno.test("sendHttp() tells its own end from the time allowed", async () => {
     controller.abort(new DOMException("now", name));
     reasons.push(await sending);
   }
+  const { host } = new URL(server.origin);
   assertEquals(reasons, [
-    { kind: "retry", reason: "no answer within the time allowed" },
-    { kind: "retry", reason: "stopped before an answer came" },
+    { kind: "retry", reason: `${host}: no answer within the time allowed` },
+    { kind: "retry", reason: `${host}: stopped before an answer came` },
   ]);
 });
 

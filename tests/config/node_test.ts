@@ -1,4 +1,4 @@
-import { ConfigNode, Reading } from "../../src/config/node.ts";
+import { ConfigNode, Reading, withoutLineEnd } from "../../src/config/node.ts";
 import { assertEquals, assertFalse } from "../support/assert.ts";
 
 const FILES: Readonly<Record<string, string>> = { "/run/token": "from-file\n", "/run/empty": "\n" };
@@ -141,6 +141,33 @@ const CASES: readonly Case[] = [
     problem: 'cannot read the regular expression "(": Unterminated group',
   },
   {
+    name: "pattern() refuses what only backtracking can do",
+    read: (node) => node.pattern().source,
+    value: "(?=a)b",
+    problem: 'cannot read the regular expression "(?=a)b": it might take for ever; lookaround, ' +
+      "back references and repetitions of hundreds are not possible",
+  },
+  {
+    name: "pattern() says how to ignore case",
+    read: (node) => node.pattern().source,
+    value: "(?i:error)",
+    problem: 'cannot read the regular expression "(?i:error)": it might take for ever; ' +
+      "lookaround, back references and repetitions of hundreds are not possible; " +
+      "to ignore case write [Ee]rror",
+  },
+  {
+    name: "url() tells a bad port from a bad scheme",
+    read: (node) => node.url(["http"]),
+    value: "http://127.0.0.1:99999/x",
+    problem: "is no address that can be used; look at the host and the port",
+  },
+  {
+    name: "secret() takes no blanks for a value",
+    read: (node) => node.secret().reveal(),
+    value: "   ",
+    problem: "expected a secret: a string, { env: NAME } or { file: PATH }; found an empty one",
+  },
+  {
     name: "secret() takes a literal",
     read: (node) => node.secret().reveal(),
     value: "hunter2",
@@ -221,4 +248,29 @@ Deno.test("Reading collects the secrets, so that all of them can be removed from
   new ConfigNode({ env: "TOKEN" }, "b", found).secret();
   assertEquals(found.secrets.map((secret) => secret.source), ["literal", "env"]);
   assertFalse(Deno.inspect(found, { depth: 9 }).includes("hunter2"));
+});
+
+Deno.test("ConfigNode.pattern() runs in linear time", () => {
+  const expression = new ConfigNode("^(a+)+$", "a", reading()).pattern();
+  assertEquals(expression.test("a".repeat(60) + "!"), false);
+});
+
+Deno.test("ConfigNode.secret() warns of a file that every user can read", () => {
+  const found = new Reading({
+    env: () => undefined,
+    readFile: () => ({ text: "hunter2\n", exposed: true }),
+  });
+  assertEquals(new ConfigNode({ file: "/etc/token" }, "a", found).secret().reveal(), "hunter2");
+  assertEquals(found.warnings, [
+    {
+      path: "a.file",
+      message: '"/etc/token" can be read by every user of this host; chmod 600 it',
+    },
+  ]);
+});
+
+Deno.test("withoutLineEnd() takes linear time, whatever the text", () => {
+  assertEquals(withoutLineEnd("a\r\n\n"), "a");
+  assertEquals(withoutLineEnd("\n".repeat(1_000_000) + "x").length, 1_000_001);
+  assertEquals(withoutLineEnd(""), "");
 });

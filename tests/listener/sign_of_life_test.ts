@@ -23,6 +23,22 @@ for (const [name, events, checks] of CASES) {
   });
 }
 
+Deno.test("SignOfLife says once that nothing has come since the start", () => {
+  const sign = new SignOfLife();
+  const said = Array.from({ length: 100 }, () => {
+    sign.isDeaf();
+    return sign.isSilentStart();
+  });
+  assertEquals(said.indexOf(true), 240_000 / CHECK_EVERY_MS - 1);
+  assertEquals(said.filter((silent) => silent).length, 1);
+  const other = new SignOfLife();
+  other.heard("PROCESS_STATE_EXITED");
+  for (let check = 0; check < 100; check++) {
+    other.isDeaf();
+    assertEquals(other.isSilentStart(), false);
+  }
+});
+
 Deno.test("SignOfLife hears any event", () => {
   const sign = new SignOfLife();
   sign.heard("TICK_60");

@@ -27,6 +27,25 @@ const CASES: readonly (readonly [string, unknown, readonly string[]])[] = [
   ["an unknown word", [{ ...GOOD, on: ["crashh"] }], [
     'rules[0].on[0]: "crashh" is not known here; did you mean "crash"?',
   ]],
+  ["supervisord's own name of an event", [{ ...GOOD, on: ["PROCESS_STATE_EXITED"] }], [
+    "rules[0].on[0]: PROCESS_STATE_EXITED is supervisord's name of the event; write crash or exit",
+  ]],
+  ["an unknown word beside a filter", [{ ...GOOD, on: ["boom"], where: { text: "x" } }], [
+    'rules[0].on[0]: "boom" is not known here; known are: crash, exit, fatal, start_failed, ' +
+    "starting, started, stopping, stopped, state_unknown, process_log, process_communication, " +
+    "remote_communication, group_added, group_removed, supervisor_starting, " +
+    "supervisor_stopping, tick",
+  ]],
+  ["a channel named twice", [{ ...GOOD, to: ["mail", "mail"] }], [
+    "rules[0].to: names a channel twice",
+  ]],
+  ["patterns that can never fit", [
+    { ...GOOD, where: { process: ["!*", "!", "web：*"] } },
+  ], [
+    "rules[0].where.process[0]: excludes everything",
+    "rules[0].where.process[1]: expected a name behind the !",
+    'rules[0].where.process[2]: "web：*" holds full-width characters; write : * ! ?',
+  ]],
   ["an unknown channel", [{ ...GOOD, to: ["onduty"] }], [
     'rules[0].to[0]: no channel is named "onduty"; channels are: oncall, mail',
   ]],

@@ -57,6 +57,8 @@ function tokenIn(text: string, node: ConfigNode, endpoint: string): string {
   if (!/^https?:\/\//i.test(text)) {
     if (/[\s/?&=]/.test(text)) {
       node.problem("expected the robot's token, or its whole address with access_token=");
+    } else if (/^SEC[0-9a-f]{32,}$/.test(text)) {
+      node.problem("this is the robot's signing key; put it under secret, and the token here");
     }
     return text;
   }

@@ -34,6 +34,7 @@ export interface FailureContext {
 }
 
 const MAX_REPLY_CHARS = 200;
+const MAX_REPLY_LOOKED_AT = 4096;
 
 /** So many refused recipients are named; the rest is counted. */
 const MAX_NAMED = 3;
@@ -55,8 +56,10 @@ export function describeReply(
   redactor: Redactor,
   maxChars = MAX_REPLY_CHARS,
 ): string {
-  const line = redactor.redact(reply ?? "").replace(/[\s\p{C}]+/gu, " ").trim();
-  return truncateChars(line.replace(/\.+$/, ""), maxChars);
+  // Cut before anything else looks at it: a server may answer with megabytes.
+  const whole = redactor.redact((reply ?? "").slice(0, MAX_REPLY_LOOKED_AT));
+  const line = whole.replace(/[\s\p{C}]+/gu, " ").trim();
+  return truncateChars(line.endsWith(".") ? line.slice(0, -1) : line, maxChars);
 }
 
 /** `a@b (550 …), c@d (450 …) and 7 more`, or "" when nobody was refused. */

@@ -124,7 +124,8 @@ function wrongHost(text: string): string | undefined {
   if (isIP(text) !== 0 || /^[\p{L}\p{N}_]([\p{L}\p{N}._-]*[\p{L}\p{N}_.])?$/u.test(text)) {
     return undefined;
   }
-  return `expected a host name or an IP address and nothing else, found ${JSON.stringify(text)}`;
+  // Not repeated: an address with a password in it is a likely mistake.
+  return "expected a host name or an IP address, without scheme, user, port and blanks";
 }
 
 const LOOPBACK = new BlockList();

@@ -51,8 +51,11 @@ export function parseExec(section: Section): ExecOptions {
 
 function parseCommand(node: ConfigNode, searchPath: string): [string, Template[]] {
   if (typeof node.value === "string") {
-    const words = node.value.trim().split(/\s+/).map((word) => JSON.stringify(word));
-    node.problem(`expected a list of arguments, found a string; write [${words.join(", ")}]`);
+    // The arguments are not repeated: one of them may be a secret.
+    const [program] = node.value.trim().split(/\s/);
+    node.problem(
+      `expected a list of arguments, found a string; write [${JSON.stringify(program)}, "…", "…"]`,
+    );
     return ["", []];
   }
   const [first, ...rest] = node.list((item) => item);

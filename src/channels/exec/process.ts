@@ -47,8 +47,9 @@ export async function run(invocation: Invocation, signal: AbortSignal): Promise<
   const outputs = [collect(child.stdout), collect(child.stderr)] as const;
   const stopped = await endOf(child, signal);
   const { code, signal: killedBy } = await child.status;
-  await Promise.all([writer.abort().catch(() => {}), writing]);
-  await within(DRAIN_MS, Promise.all(outputs.map(({ ended }) => ended)));
+  // A child of the command may hold its pipes open for ever, unread: nothing waits for it.
+  const ended = [writer.abort().catch(() => {}), writing, ...outputs.map((output) => output.ended)];
+  await within(DRAIN_MS, Promise.all(ended));
   const [stdout, stderr] = await Promise.all(outputs.map((output) => output.close()));
   return { code, signal: killedBy, stopped, stdout: stdout!, stderr: stderr! };
 }
