@@ -3,8 +3,10 @@
 
 /** Tells the time and waits. */
 export interface Clock {
-  /** Milliseconds since 1970 UTC. */
+  /** Milliseconds since 1970 UTC, as far as the host knows: it may be set back or forth. */
   now(): number;
+  /** Milliseconds since some start; nobody sets it. For waits that need not survive us. */
+  monotonic(): number;
   /** Resolves after the time, or at once when the signal aborts. Never rejects. */
   sleep(durationMs: number, signal: AbortSignal): Promise<void>;
 }
@@ -12,6 +14,7 @@ export interface Clock {
 /** The real one. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   sleep(durationMs, signal) {
     return new Promise((resolve) => {
       if (signal.aborted) return resolve();

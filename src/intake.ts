@@ -7,7 +7,7 @@ import type { Frame } from "./events/frame.ts";
 import { displayName, type Event, groupOf, processOf, textOf } from "./events/event.ts";
 import { parseEvent } from "./events/parse.ts";
 import type { Log } from "./log.ts";
-import type { NewEntry, Outbox } from "./outbox/outbox.ts";
+import type { Limit, NewEntry, Outbox } from "./outbox/outbox.ts";
 import { decide, type Decision } from "./rules/decide.ts";
 import type { Rule } from "./rules/rule.ts";
 
@@ -28,13 +28,14 @@ export interface IntakeOptions {
   readonly onStored: (channels: readonly string[]) => void;
 }
 
-/** Entries that memory holds at most while the disk takes none. */
-export const MAX_ENTRIES_IN_MEMORY = 10_000;
+/** What memory holds at most while the disk takes nothing, settled entries included. */
+export const MEMORY_LIMIT: Limit = { entries: 10_000, bytes: 64 * 1024 ** 2 };
 
 /** Takes one event after the other. */
 export class Intake {
   readonly #options: IntakeOptions;
-  #inMemory = 0;
+  /** New entries that neither disk nor memory took. */
+  #lost = 0;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -98,14 +99,15 @@ export class Intake {
           error instanceof Error ? error.message : error
         }); they are kept in memory and sent from there, and are lost if superbell ends before`,
       );
-      if (this.#inMemory >= MAX_ENTRIES_IN_MEMORY) {
-        this.#inMemory = memory.counts().waiting;
-        if (this.#inMemory >= MAX_ENTRIES_IN_MEMORY) {
-          log.error(`memory holds ${this.#inMemory} entries already: ${entries.length} are lost`);
-          return undefined;
-        }
+      const { fits, forgotten } = memory.makeRoom(entries.length, MEMORY_LIMIT);
+      if (forgotten > 0) log.error(`memory is full: ${forgotten} dead entries in it are forgotten`);
+      if (!fits) {
+        this.#lost += entries.length;
+        log.error(
+          `memory is full of waiting entries: ${entries.length} are lost, ${this.#lost} since the start`,
+        );
+        return undefined;
       }
-      this.#inMemory += entries.length;
       return memory.enqueue(entries, nowMs);
     }
   }

@@ -7,7 +7,7 @@ import { type Language, LANGUAGES } from "./alerts/messages.ts";
 import type { Channel } from "./channels/channel.ts";
 import { CHANNEL_KINDS } from "./channels/registry.ts";
 import { suggest } from "./config/nearest.ts";
-import { ConfigNode, Reading, type SecretSources, type Section } from "./config/node.ts";
+import { ConfigNode, Reading, type SecretSources, type Section, wrongUrl } from "./config/node.ts";
 import { ConfigError, type Problem } from "./config/problem.ts";
 import { Redactor } from "./config/secret.ts";
 import { addressOf, type HostSettings, interfaceNames, isAddress } from "./host.ts";
@@ -17,6 +17,7 @@ import type { Sync } from "./outbox/open.ts";
 import type { Retention } from "./outbox/outbox.ts";
 import { parseRules } from "./rules/parse.ts";
 import type { Rule } from "./rules/rule.ts";
+import type { SupervisorAddress } from "./supervisor/client.ts";
 
 /** A channel as configured; `open` makes it ready for use. */
 export interface ConfiguredChannel {
@@ -44,6 +45,8 @@ export interface Settings {
   readonly sync: Sync;
   readonly retention: Retention;
   readonly retry: RetryPolicy;
+  /** Where supervisord can be asked; undefined when it has no server. */
+  readonly supervisor: SupervisorAddress | undefined;
   readonly channels: readonly ConfiguredChannel[];
   readonly rules: readonly Rule[];
   readonly warnings: readonly Problem[];
@@ -111,6 +114,7 @@ export function parseSettings(text: string, context: SettingsContext): ParsedSet
       8 * SECOND_MS;
   const outbox = parseOutbox(section.optional("outbox"));
   const retry = parseRetry(section.optional("retry"));
+  const supervisor = parseSupervisor(section.optional("supervisor"), context.env);
   const channelsNode = section.required("channels");
   const channels = parseChannels(channelsNode, language);
   const rulesNode = section.required("rules");
@@ -136,6 +140,7 @@ export function parseSettings(text: string, context: SettingsContext): ParsedSet
     shutdownWindowMs,
     ...outbox,
     retry,
+    supervisor,
     channels,
     rules,
     warnings: inFileOrder(reading.warnings, root),
@@ -254,6 +259,26 @@ function parseRetry(node: ConfigNode | undefined): RetryPolicy {
       3 * DAY_MS;
   section?.end();
   return { firstMs, mostMs, giveUpAfterMs };
+}
+
+/** supervisord tells its listeners its address, and never the password. */
+function parseSupervisor(
+  node: ConfigNode | undefined,
+  env: (name: string) => string | undefined,
+): SupervisorAddress | undefined {
+  const section = node?.section();
+  const urlNode = section?.optional("url");
+  const url =
+    urlNode?.stringThat((text) =>
+      /^unix:\/\/\/./.test(text) ? undefined : wrongUrl(text, ["http", "unix"])
+    ) ?? env("SUPERVISOR_SERVER_URL");
+  const username = section?.optional("username")?.string();
+  const password = section?.optional("password")?.secret();
+  if ((username === undefined) !== (password === undefined)) {
+    node?.problem("expected both of username and password, or neither");
+  }
+  section?.end();
+  return url === undefined || url === "" ? undefined : { url, username, password };
 }
 
 function parseChannels(node: ConfigNode, language: Language): ConfiguredChannel[] {

@@ -9,7 +9,7 @@ const ROOT = new URL("../", import.meta.url);
 const LAYERS: readonly (readonly string[])[] = [
   ["main"],
   ["cli"],
-  ["intake", "delivery", "settings", "host", "log", "clock"],
+  ["intake", "delivery", "enrichment", "lane", "upkeep", "settings", "host", "log", "clock"],
   ["listener", "outbox", "channels", "supervisor", "probes"],
   ["alerts"],
   ["rules"],

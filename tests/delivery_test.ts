@@ -4,7 +4,8 @@ import type { Message } from "../src/alerts/compose.ts";
 import { closed, delivered, type Outcome, rejected, retry } from "../src/alerts/outcome.ts";
 import type { Channel, Pace, SendOptions } from "../src/channels/channel.ts";
 import { Redactor, Secret } from "../src/config/secret.ts";
-import { Delivery, type OpenChannel } from "../src/delivery.ts";
+import { Delivery } from "../src/delivery.ts";
+import type { OpenChannel } from "../src/lane.ts";
 import { Log } from "../src/log.ts";
 import { Outbox } from "../src/outbox/outbox.ts";
 import { assert, assertEquals, assertLess, assertMatch } from "./support/assert.ts";
@@ -279,14 +280,52 @@ Deno.test("Delivery keeps a pause of the sender over a restart, and is not muted
   assertEquals(seconds(bench), [300]);
 });
 
-Deno.test("Delivery goes on when the clock is set back or forth", async () => {
-  await using bench = new Bench({ channels: { c: () => delivered("ok") }, pace: PACE });
-  for (const [index, jumpMs] of [0, -3_600_000, 86_400_000, -86_400_000].entries()) {
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+for (const jumpMs of [-10 * DAY, -2 * HOUR, 2 * HOUR, 10 * DAY]) {
+  const jump = `${Math.abs(jumpMs / HOUR)} hours ${jumpMs < 0 ? "back" : "forth"}`;
+  Deno.test(`Delivery goes on with what has failed when the clock is set ${jump}`, async () => {
+    const send = inTurn(retry("busy"), retry("busy"), retry("busy"), retry("busy"), retry("busy"));
+    await using bench = new Bench({ channels: { c: send } });
+    bench.store("a", "c");
+    await bench.clock.advance(SECOND);
     bench.clock.jumpTo(bench.clock.now() + jumpMs);
-    bench.store(`id${index}`, "c");
-    await bench.clock.advance(4 * SECOND);
-    assertEquals(bench.sent.length, index + 1);
-  }
+    await bench.clock.advance(2 * MINUTE);
+    assertEquals(bench.disk.counts(), { waiting: 0, delivered: 1, dead: 0, dropped: 0 });
+  });
+
+  Deno.test(`Delivery keeps a channel closed as long as it was told, the clock set ${jump}`, async () => {
+    await using bench = new Bench({ channels: { c: inTurn(closed("mute", 10 * MINUTE)) } });
+    bench.store("a", "c");
+    bench.store("b", "c");
+    await bench.clock.advance(MINUTE);
+    bench.clock.jumpTo(bench.clock.now() + jumpMs);
+    await bench.clock.advance(8 * MINUTE);
+    assertEquals(bench.sent.length, 1);
+    await bench.clock.advance(2 * MINUTE);
+    assertEquals(bench.disk.counts().delivered, 2);
+  });
+
+  Deno.test(`Delivery ends the rest of a failing channel, the clock set ${jump}`, async () => {
+    await using bench = new Bench({
+      channels: { c: inTurn(retry("down"), retry("down"), retry("down")) },
+    });
+    for (const id of ["a", "b", "d", "e"]) bench.store(id, "c");
+    await bench.clock.advance(SECOND);
+    bench.clock.jumpTo(bench.clock.now() + jumpMs);
+    await bench.clock.advance(10 * SECOND);
+    assertEquals(bench.disk.counts().delivered, 4);
+  });
+}
+
+Deno.test("Delivery is not paused for days by a clock that was set back", async () => {
+  await using bench = new Bench({ channels: { c: () => delivered("ok") }, pace: PACE });
+  bench.disk.pause("robot", { untilMs: NOW + 10 * MINUTE, reason: "muted" });
+  bench.store("a", "c");
+  bench.clock.jumpTo(NOW - 10 * DAY);
+  await bench.clock.advance(4 * SECOND);
+  assertEquals(bench.sent.length, 1);
 });
 
 Deno.test("Delivery does not let a channel that hangs hold up another", async () => {
@@ -532,4 +571,81 @@ Deno.test("Delivery sends the alerts of a rejected digest one by one", async () 
   bench.delivery.wake(["c"]);
   await bench.clock.advance(5000);
   assertEquals(bench.sent.at(-1)!.id, "d+1");
+});
+
+Deno.test("Delivery tries a resting channel at once when superbell outbox was used", async () => {
+  let mended = false;
+  const send = () => mended ? delivered("ok") : retry("down");
+  await using bench = new Bench({ channels: { c: send } });
+  for (const id of ["a", "b", "d"]) bench.store(id, "c");
+  await bench.clock.advance(10 * MINUTE);
+  const before = bench.sent.length;
+  mended = true;
+  const hand = Outbox.visit(bench.disk.path);
+  assertEquals(hand.retry([1, 2, 3], bench.clock.now()), 3);
+  hand.close();
+  await bench.clock.advance(3 * SECOND);
+  assertEquals(bench.sent.length, before + 3);
+  assertEquals(bench.disk.counts().delivered, 3);
+});
+
+Deno.test("Delivery leaves a channel closed by its service, whatever a hand does", async () => {
+  await using bench = new Bench({ channels: { c: inTurn(closed("mute", 10 * MINUTE)) } });
+  bench.store("a", "c");
+  await bench.clock.advance(MINUTE);
+  const hand = Outbox.visit(bench.disk.path);
+  hand.retry([1], bench.clock.now());
+  hand.close();
+  await bench.clock.advance(8 * MINUTE);
+  assertEquals(bench.sent.length, 1);
+});
+
+Deno.test("Delivery says what became of an entry that was dropped while it was sent", async () => {
+  const answer = Promise.withResolvers<Outcome>();
+  await using bench = new Bench({ channels: { c: () => answer.promise }, pace: PACE });
+  bench.store("a", "c");
+  await bench.clock.advance(0);
+  bench.disk.drop([1], bench.clock.now());
+  answer.resolve(delivered("200 ok"));
+  await bench.clock.advance(0);
+  assertEquals(bench.disk.show(1)?.entry.state, "dropped");
+  assertEquals(bench.disk.show(1)?.entry.attempts, 1);
+  assertEquals(bench.disk.show(1)?.attempts.map(({ outcome }) => outcome), ["delivered"]);
+  assertEquals(bench.disk.paceFreeAtMs({ ...PACE, count: 1 }, NOW), NOW + PACE.perMs + 1);
+  assertEquals(bench.log.length, 1);
+  assertMatch(
+    bench.log[0]!,
+    / WARN +entry 1 \(alert a\) to c was dropped while it was being sent; it was delivered: 200 ok$/,
+  );
+});
+
+Deno.test("Delivery gives up in memory without naming an entry of the disk", async () => {
+  await using bench = new Bench({ channels: { c: () => rejected("wrong token") } });
+  bench.memory.enqueue([{ alert: { ...ALERT, id: "a" }, channel: "c" }], NOW);
+  bench.delivery.wake(["c"]);
+  await bench.clock.advance(0);
+  assertMatch(
+    bench.log[0]!,
+    / ERROR gave up an entry in memory \(alert a\) to c: wrong token; when the cause is mended: find it/,
+  );
+});
+
+Deno.test("Delivery does not send again what it could not write down", async () => {
+  await using bench = new Bench({ channels: { c: () => delivered("ok") } });
+  const { disk } = bench;
+  const settle = disk.settle.bind(disk);
+  let isFull = true;
+  disk.settle = (...parameters) => {
+    if (isFull) throw new Error("database or disk is full");
+    return settle(...parameters);
+  };
+  bench.store("a", "c");
+  bench.store("b", "c");
+  await bench.clock.advance(10 * MINUTE); // many times the lease
+  assertEquals(bench.sent.map(({ id }) => id), ["a"]);
+  isFull = false;
+  await bench.clock.advance(4 * SECOND);
+  assertEquals(bench.sent.map(({ id }) => id), ["a", "b"]);
+  assertEquals(disk.counts().delivered, 2);
+  assertEquals(disk.show(1)?.attempts.length, 1);
 });

@@ -1,7 +1,7 @@
 // Intake with real outboxes: what a frame stores, and that nothing inside ever gets out.
 
 import type { Frame } from "../src/events/frame.ts";
-import { Intake, MAX_ENTRIES_IN_MEMORY } from "../src/intake.ts";
+import { Intake, MEMORY_LIMIT } from "../src/intake.ts";
 import { Redactor } from "../src/config/secret.ts";
 import { Log } from "../src/log.ts";
 import { Outbox } from "../src/outbox/outbox.ts";
@@ -9,6 +9,7 @@ import type { Rule } from "../src/rules/rule.ts";
 import { assert, assertEquals, assertMatch } from "./support/assert.ts";
 import { Folder } from "./support/folder.ts";
 import { captures, frameOf, framesOf } from "./support/frames.ts";
+import { ALERT } from "./support/message.ts";
 
 const NOW = Date.UTC(2026, 10, 21, 2, 0, 0);
 const RULES: readonly Rule[] = [
@@ -156,14 +157,47 @@ Deno.test("Intake.take() bounds what it keeps in memory, and says what is lost",
   using bench = new Bench({ rules });
   bench.disk.close();
   for (let serial = 0; serial < 15; serial++) bench.intake.take(exited(serial));
-  assertEquals(bench.memory.counts().waiting, MAX_ENTRIES_IN_MEMORY);
+  assertEquals(bench.memory.counts().waiting, MEMORY_LIMIT.entries);
   assertEquals(
     bench.log.at(-1),
-    "ERROR memory holds 10000 entries already: 1000 are lost",
+    "ERROR memory is full of waiting entries: 1000 are lost, 5000 since the start",
   );
   bench.memory.drop(bench.memory.list().map(({ id }) => id), NOW);
   bench.intake.take(exited(99));
   assertEquals(bench.memory.counts().waiting, 1000, "and takes more when there is room again");
+});
+
+Deno.test("Intake.take() makes room in memory by what is settled, the dead last and told", () => {
+  const rules: Rule[] = [{
+    name: "r",
+    on: ["crash"],
+    where: {},
+    to: Array.from({ length: 1000 }, (_, index) => `c${index}`),
+  }];
+  using bench = new Bench({ rules });
+  bench.disk.close();
+  for (let serial = 0; serial < 10; serial++) bench.intake.take(exited(serial));
+  const attempt = { atMs: NOW, tookMs: 1, outcome: "rejected", reason: "no" } as const;
+  bench.memory.settle(bench.memory.claim("c0", { nowMs: NOW, leaseMs: 1, most: 10 })!, { attempt });
+  bench.memory.drop(Array.from({ length: 995 }, (_, index) => index + 2), NOW);
+  assertEquals(bench.memory.counts().dead, 10);
+  bench.intake.take(exited(99));
+  assertEquals(bench.memory.counts().waiting, 10_000 - 1005 + 1000);
+  assertEquals(bench.memory.counts().dead, 5);
+  assertEquals(
+    bench.log.filter((line) => line.includes("forgotten")),
+    ["ERROR memory is full: 5 dead entries in it are forgotten"],
+  );
+});
+
+Deno.test("Intake.take() bounds the bytes that it keeps in memory", () => {
+  using bench = new Bench();
+  const alert = (id: number) => ({ ...ALERT, id: `big${id}`, text: "x".repeat(1024 ** 2) });
+  for (let id = 0; bench.memory.makeRoom(1, MEMORY_LIMIT).fits; id++) {
+    bench.memory.enqueue([{ alert: alert(id), channel: "c" }], NOW);
+  }
+  const { waiting } = bench.memory.counts();
+  assert(waiting > 50 && waiting < 70, `${waiting} MB`);
 });
 
 const FAILURES: Record<string, ConstructorParameters<typeof Bench>[0]> = {

@@ -69,6 +69,7 @@ Deno.test("parseSettings() fills in what a minimal configuration leaves out", ()
     sync: "normal",
     retention: { keepMs: 7 * 86_400_000, maxBytes: 256 * 1024 ** 2 },
     retry: { firstMs: 2000, mostMs: 600_000, giveUpAfterMs: 3 * 86_400_000 },
+    supervisor: undefined,
     rules: [{ name: "crash", on: ["crash"], where: {}, to: ["oncall"] }],
     warnings: [],
     holdsLiteralSecret: false,
@@ -95,6 +96,7 @@ log_level: debug
 shutdown_window: 1m30s
 outbox: { sync: full, keep: 2d, max_size: 64MB }
 retry: { first: 500ms, most: 1h, give_up_after: 12h }
+supervisor: { url: "http://localhost:9001" }
 channels:
   oncall:
     type: webhook
@@ -118,6 +120,7 @@ rules:
     sync: "full",
     retention: { keepMs: 2 * 86_400_000, maxBytes: 64 * 1024 ** 2 },
     retry: { firstMs: 500, mostMs: 3_600_000, giveUpAfterMs: 12 * 3_600_000 },
+    supervisor: { url: "http://localhost:9001", username: undefined, password: undefined },
     warnings: [{ path: "channels.spare", message: "no rule sends to this channel" }],
     holdsLiteralSecret: true,
   });
@@ -257,4 +260,32 @@ Deno.test("parseSettings() gives a Redactor that knows every secret of the file"
   const shown = Deno.inspect(parse(LITERAL), { depth: 20, showHidden: true }) +
     JSON.stringify(parse(LITERAL)) + String(channels[0]?.open);
   assert(!shown.includes("T0KEN"), "the settings show a secret when printed");
+});
+
+const SERVERS: readonly (readonly [string, string, string | undefined])[] = [
+  ["{ url: unix:///run/s.sock }", "", "unix:///run/s.sock"],
+  ["{}", "unix:///run/told.sock", "unix:///run/told.sock"],
+  ["{}", "", undefined],
+  ["{ username: u, password: p }", "http://localhost:9001", "http://localhost:9001"],
+];
+
+for (const [section, told, url] of SERVERS) {
+  Deno.test(`parseSettings() asks supervisord at ${url} for ${section} and "${told}"`, () => {
+    const text = `supervisor: ${section}\nchannels: { c: { type: webhook, url: "http://h/" } }\n` +
+      `rules: [{ name: a, on: crash, to: c }]\n`;
+    const env = (name: string) => name === "SUPERVISOR_SERVER_URL" ? told : undefined;
+    const settings = parseSettings(text, { path: "x", env, readFile: () => ({ why: "none" }) });
+    assertEquals(settings.supervisor?.url, url);
+  });
+}
+
+Deno.test("parseSettings() wants both user and password of supervisord, and an address it has", () => {
+  const text = `supervisor: { url: "/run/s.sock", username: u }\n` +
+    `channels: { c: { type: webhook, url: "http://h/" } }\nrules: [{ name: a, on: crash, to: c }]\n`;
+  const context = { path: "x", env: () => undefined, readFile: () => ({ why: "none" }) };
+  const error = assertThrows(() => parseSettings(text, context), ConfigError);
+  assertEquals(error.message.split("\n"), [
+    "x: supervisor: expected both of username and password, or neither",
+    "x: supervisor.url: expected an address that begins with http:// or unix://",
+  ]);
 });

@@ -15,6 +15,18 @@ export interface Host {
   readonly address: string;
 }
 
+/** How a process ended. The event does not say; it is found out afterwards. */
+export interface Exit {
+  /** Its exit status, or the signal that killed it ("SIGSEGV"); neither where only a spawn error is known. */
+  readonly status?: number;
+  readonly signal?: string;
+  readonly coreDumped?: boolean;
+  /** Why supervisord could not even start it, in its words. */
+  readonly spawnError?: string;
+  /** "likely": the name fits, but another process may be meant. */
+  readonly certainty: "sure" | "likely";
+}
+
 /** All that a message may say. */
 export interface Alert {
   /** The same for every repeat of the same alert, so that a reader can tell a repeat. */
@@ -33,6 +45,7 @@ export interface Alert {
   readonly fromState?: string;
   readonly expected?: boolean;
   readonly tries?: number;
+  readonly exit?: Exit;
   /** What a program or a remote caller wrote, at most MAX_TEXT_BYTES of it. */
   readonly text?: string;
   /** The type of a remote communication. */

@@ -44,6 +44,7 @@ export const PLACEHOLDERS = {
   event: "supervisord's name of the event",
   on: "the rule's word that came true: crash, fatal, …",
   tries: "failed starts so far",
+  exit: "how the process ended: its exit status, or the signal that killed it; empty if not known",
   data: "what the program or the remote caller wrote",
   time: "when, with the offset from UTC",
   rule: "the rule's name",
@@ -128,9 +129,14 @@ export function subjectOf(alert: Alert, words: Words): string {
 
 /** What happened, in the words of the language. */
 export function happened(alert: Alert, words: Words): string {
-  return alert.word === "exit" && alert.expected === true
-    ? words.exitedAsExpected
-    : words.happened[alert.word];
+  const expected = alert.expected === true;
+  if (alert.word === "crash" || alert.word === "exit") {
+    const { status, signal, coreDumped = false } = alert.exit ?? {};
+    if (signal !== undefined) return words.killedBy(signal, coreDumped);
+    if (status !== undefined) return words.exitedWith(status, expected);
+    if (expected) return words.exitedAsExpected;
+  }
+  return words.happened[alert.word];
 }
 
 /** The host's name and address. */
@@ -148,6 +154,8 @@ function factsOf(alert: Alert, words: Words, time: string): Fact[] {
   add(words.process, alert.process && displayName(alert.process));
   add(words.group, alert.group);
   add(words.pid, alert.pid);
+  add(words.exit, describeExit(alert, words));
+  add(words.spawnError, alert.exit?.spawnError);
   add(words.event, alert.eventname);
   add(words.fromState, alert.fromState);
   add(words.tries, alert.tries);
@@ -159,6 +167,15 @@ function factsOf(alert: Alert, words: Words, time: string): Fact[] {
   add(words.look, lookCommand(alert));
   add(words.alertId, alert.id);
   return facts;
+}
+
+/** `status 3`, `SIGSEGV, core dumped`; with a word of doubt where there is doubt. */
+function describeExit({ exit }: Alert, words: Words): string | undefined {
+  if (exit === undefined) return undefined;
+  const cause = exit.signal ?? (exit.status === undefined ? "" : words.exitStatus(exit.status));
+  if (cause === "") return undefined;
+  const core = exit.coreDumped === true ? `, ${words.coreDumped}` : "";
+  return `${cause}${core}${exit.certainty === "likely" ? ` (${words.likely})` : ""}`;
 }
 
 /** The command that shows more, for a person with a shell on the host. */
@@ -197,6 +214,7 @@ function valuesOf(
     event: alert.eventname,
     on: alert.word,
     tries: String(alert.tries ?? ""),
+    exit: alert.exit?.signal ?? String(alert.exit?.status ?? ""),
     data: alert.text ?? "",
     time,
     rule: alert.rule,

@@ -32,6 +32,13 @@ export interface AlertDocument {
   readonly from_state: string | null;
   readonly expected: boolean | null;
   readonly tries: number | null;
+  /** How the process ended, where it could be found out. */
+  readonly exit: {
+    readonly status: number | null;
+    readonly signal: string | null;
+    readonly core_dumped: boolean | null;
+    readonly certainty: "sure" | "likely";
+  } | null;
   /** What the program or the remote caller wrote. */
   readonly data: string | null;
   /** The type of a remote communication. */
@@ -59,6 +66,12 @@ export function alertDocument({ alert, title, text }: Message): AlertDocument {
     from_state: alert.fromState ?? null,
     expected: alert.expected ?? null,
     tries: alert.tries ?? null,
+    exit: alert.exit === undefined ? null : {
+      status: alert.exit.status ?? null,
+      signal: alert.exit.signal ?? null,
+      core_dumped: alert.exit.coreDumped ?? null,
+      certainty: alert.exit.certainty,
+    },
     data: alert.text ?? null,
     type: alert.type ?? null,
   };

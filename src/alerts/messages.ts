@@ -11,6 +11,15 @@ export interface Words {
   /** What happened, said of a process, a group or supervisord. */
   readonly happened: Readonly<Record<ConditionWord, string>>;
   readonly exitedAsExpected: string;
+  /** The same where the exit status is known, and for a signal. */
+  exitedWith(status: number, expected: boolean): string;
+  killedBy(signal: string, coreDumped: boolean): string;
+  /** The cause alone, for the line below the title. */
+  readonly exit: string;
+  exitStatus(status: number): string;
+  readonly coreDumped: string;
+  readonly likely: string;
+  readonly spawnError: string;
   /** "{what} on {where}" in the order of the language. */
   title(subject: string, happened: string, where: string): string;
   readonly host: string;
@@ -57,6 +66,14 @@ const en: Words = {
     tick: "is alive",
   },
   exitedAsExpected: "exited as expected",
+  exitedWith: (status, expected) =>
+    `exited with status ${status}${expected ? ", as expected" : ""}`,
+  killedBy: (signal, coreDumped) => `was killed by ${signal}${coreDumped ? " (core dumped)" : ""}`,
+  exit: "Exit",
+  exitStatus: (status) => `status ${status}`,
+  coreDumped: "core dumped",
+  likely: "likely; another process of this name may be meant",
+  spawnError: "Spawn error",
   title: (subject, happened, where) => `${subject} ${happened} on ${where}`,
   host: "Host",
   process: "Process",
@@ -101,6 +118,13 @@ const zh: Words = {
     tick: "运行正常",
   },
   exitedAsExpected: "正常退出",
+  exitedWith: (status, expected) => `${expected ? "正常" : "意外"}退出，退出码 ${status}`,
+  killedBy: (signal, coreDumped) => `被 ${signal} 杀死${coreDumped ? "（已生成 core 文件）" : ""}`,
+  exit: "退出原因",
+  exitStatus: (status) => `退出码 ${status}`,
+  coreDumped: "已生成 core 文件",
+  likely: "推测；也可能是同名的另一个进程",
+  spawnError: "启动错误",
   title: (subject, happened, where) => `${subject} ${happened}，主机 ${where}`,
   host: "主机",
   process: "进程",

@@ -5,6 +5,7 @@
 import { systemClock } from "../clock.ts";
 import { formatDuration } from "../config/duration.ts";
 import { Delivery } from "../delivery.ts";
+import { SupervisorEnrichment } from "../enrichment.ts";
 import { hostSource } from "../host.ts";
 import { Intake } from "../intake.ts";
 import type { Damage } from "../listener/frame_decoder.ts";
@@ -14,19 +15,21 @@ import { CHECK_EVERY_MS, SignOfLife } from "../listener/sign_of_life.ts";
 import { Log } from "../log.ts";
 import { ConfigError, describeProblem } from "../config/problem.ts";
 import { Redactor } from "../config/secret.ts";
-import { Outbox, type Retention } from "../outbox/outbox.ts";
-import { lockStateDir, openStateDir } from "../outbox/state_dir.ts";
+import { Outbox } from "../outbox/outbox.ts";
+import { openStateDir, StateLock } from "../outbox/state_dir.ts";
 import type { Settings } from "../settings.ts";
+import { SupervisorClient } from "../supervisor/client.ts";
+import { Upkeep } from "../upkeep.ts";
 import { type Command, count, parseOptions, printError, UsageError } from "./command.ts";
 import { settingsFrom } from "./config_file.ts";
 import { versionText } from "./version.ts";
 
-/** The outbox is tidied, and memory emptied onto the disk, this often. */
-const SWEEP_EVERY_MS = 60 * 60 * 1000;
-const MOVE_EVERY_MS = 10_000;
-
-/** What memory keeps of settled entries: enough to know an event that comes again. */
-const MEMORY_RETENTION: Retention = { keepMs: SWEEP_EVERY_MS, maxBytes: 64 * 1024 ** 2 };
+/**
+ * supervisord waits while another process writes to the outbox: after so long an event goes into
+ * memory, and those of the next second go there at once.
+ */
+const BUSY_MS = 100;
+const REST_MS = 1000;
 
 export const listen: Command = {
   name: "listen",
@@ -69,16 +72,20 @@ async function listenWith(settings: Settings, handshake: Handshake): Promise<num
   const log = new Log({ level: logLevel, redactor, now });
   surviveMistakes(log);
   for (const warning of settings.warnings) log.warn(describeProblem(settings.path, warning));
-  using lock = lockStateDir(settings.stateDir);
-  if (lock.why !== undefined) log.warn(lock.why);
+  using lock = new StateLock(settings.stateDir);
   const outbox = openStateDir(settings, {
+    lock,
     nowMs: now(),
+    busyMs: BUSY_MS,
+    restMs: REST_MS,
     onTrouble: (what) => log.error(what),
   });
   const memory = Outbox.open(":memory:", { nowMs: now() });
-  outbox.releaseClaims();
+  releaseClaims(outbox, log);
   const delivery = new Delivery({
     outboxes: [outbox, memory],
+    enrichment: settings.supervisor &&
+      new SupervisorEnrichment(new SupervisorClient(settings.supervisor), log),
     channels: settings.channels.map((channel) => ({ ...channel, channel: channel.open() })),
     retry: settings.retry,
     timeZone: settings.timeZone,
@@ -98,26 +105,31 @@ async function listenWith(settings: Settings, handshake: Handshake): Promise<num
     log,
     onStored: (channels) => delivery.wake(channels),
   });
+  const upkeep = new Upkeep({
+    outbox,
+    memory,
+    channels: settings.channels.map(({ name }) => name),
+    giveUpAfterMs: settings.retry.giveUpAfterMs,
+    retention: settings.retention,
+    clock: systemClock,
+    log,
+  });
   const stop = new AbortController();
   const signals = ["SIGTERM", "SIGINT"] as const;
   const onSignal = () => stop.abort();
   for (const signal of signals) Deno.addSignalListener(signal, onSignal);
   delivery.start();
-  const upkeep = [
-    every(MOVE_EVERY_MS, stop.signal, () => moveToDisk(memory, outbox, log)),
-    every(SWEEP_EVERY_MS, stop.signal, () => sweep(outbox, settings.retention, log)),
-    every(SWEEP_EVERY_MS, stop.signal, () => sweep(memory, MEMORY_RETENTION, log)),
-  ];
   log.info(
     `superbell ${versionText()} with ${settings.path}: ` +
       `${count(settings.channels, "channel")}, ${count(settings.rules, "rule")}, ` +
-      `${outbox.counts().waiting} entries waiting in ${outbox.path}`,
+      `${countWaiting(outbox)} entries waiting in ${outbox.path}`,
   );
   const reader = new FrameReader(Deno.stdin, { onDamage: (damage) => tellDamage(damage, log) });
   let failure: unknown;
   const sign = new SignOfLife();
   const answering = answer(reader, handshake, { intake, sign, stop: stop.signal, log })
     .catch((error) => failure = error);
+  const keeping = upkeep.run(stop.signal);
   const deaf = deafness(sign, { stop: stop.signal, log }).then((error) => failure ??= error);
   await Promise.race([answering, deaf, aborted(stop.signal)]);
   const window = formatDuration(settings.shutdownWindowMs);
@@ -127,9 +139,10 @@ async function listenWith(settings: Settings, handshake: Handshake): Promise<num
     log.info(`ending (${why}): running deliveries have ${window}`);
   }
   stop.abort();
-  await Promise.all([delivery.stop(settings.shutdownWindowMs), deaf, ...upkeep]);
-  moveToDisk(memory, outbox, log);
-  log.info(`ended: ${outbox.counts().waiting} entries wait for the next start`);
+  await Promise.all([delivery.stop(settings.shutdownWindowMs), deaf, keeping]);
+  const lost = await upkeep.end();
+  if (lost > 0) log.error(`ended: ${lost} entries in memory are lost: the disk did not take them`);
+  log.info(`ended: ${countWaiting(outbox)} entries wait for the next start`);
   memory.close();
   outbox.close();
   return failure === undefined ? 0 : 1;
@@ -208,22 +221,21 @@ function tellDamage({ what, bytes, sample }: Damage, log: Log): void {
   log.warn(`stdin: skipped ${bytes} bytes (${what}) that belong to no event: ${sample}`);
 }
 
-function moveToDisk(memory: Outbox, outbox: Outbox, log: Log): void {
+/** What a listener that died held is free again at once; without this, when its claims end. */
+function releaseClaims(outbox: Outbox, log: Log): void {
   try {
-    const moved = memory.moveTo(outbox, systemClock.now());
-    if (moved > 0) log.info(`stored ${moved} entries that were kept in memory`);
-  } catch {
-    // The disk still takes nothing; intake has said so.
+    outbox.releaseClaims();
+  } catch (error) {
+    log.debug(`claims end by themselves only: ${describe(error)}`);
   }
 }
 
-function sweep(outbox: Outbox, retention: Retention, log: Log): void {
+/** For the log, which must be written also when the outbox cannot be used. */
+function countWaiting(outbox: Outbox): number | "an unknown number of" {
   try {
-    outbox.sweep(retention, systemClock.now());
-  } catch (error) {
-    // The next time does it; an upkeep that ended here would let the file grow for ever.
-    const why = error instanceof Error ? error.message : error;
-    log.warn(`cannot remove old entries from "${outbox.path}": ${why}`);
+    return outbox.waiting();
+  } catch {
+    return "an unknown number of";
   }
 }
 
@@ -245,13 +257,6 @@ function stackOf(error: unknown): string {
 
 function describe(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-async function every(periodMs: number, stop: AbortSignal, work: () => void): Promise<void> {
-  while (!stop.aborted) {
-    await systemClock.sleep(periodMs, stop);
-    if (!stop.aborted) work();
-  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

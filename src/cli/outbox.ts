@@ -4,6 +4,7 @@ import { compose } from "../alerts/compose.ts";
 import { formatTime } from "../alerts/compose.ts";
 import { formatDuration } from "../config/duration.ts";
 import { suggest } from "../config/nearest.ts";
+import { isDamage } from "../outbox/open.ts";
 import { type Entry, type EntryState, Outbox, OUTBOX_FILE } from "../outbox/outbox.ts";
 import type { Settings } from "../settings.ts";
 import { type Command, type Options, parseOptions, print, UsageError } from "./command.ts";
@@ -26,8 +27,10 @@ show    one entry with every attempt and what the service answered
 retry   sends dead or dropped entries again, and waiting ones now; --all: every dead one
 drop    takes entries out of the queue for good; --all: every waiting and dead one
 
-The running listener notices within three seconds.
-Exit codes: 0; 1 no such entry, or the outbox cannot be opened; 2 usage or configuration.
+The running listener notices within three seconds, also while the channel rests after failures.
+What the service itself has closed stays closed until its time.
+Exit codes: 0; 1 no such entry, or the outbox is damaged or cannot be opened; 2 usage or
+configuration.
 `,
   run(args) {
     const options = parseOptions(args, {
@@ -52,11 +55,21 @@ Exit codes: 0; 1 no such entry, or the outbox cannot be opened; 2 usage or confi
       ids: ids.map(parseId),
       action,
     };
-    const open = openExisting(job.settings);
+    const path = `${job.settings.stateDir}/${OUTBOX_FILE}`;
     try {
-      return act(open, job);
-    } finally {
-      open.close();
+      const open = visit(path);
+      try {
+        return act(open, job);
+      } finally {
+        open.close();
+      }
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      if (act === list || act === show) printReadable(path, job);
+      throw new Error(
+        `the outbox "${path}" is damaged; restart the listener, which sets it aside and keeps the ` +
+          `waiting entries that can still be read`,
+      );
     }
   },
 };
@@ -68,11 +81,10 @@ interface Job {
   readonly action: string;
 }
 
-function openExisting({ stateDir }: Settings): Outbox {
-  const path = `${stateDir}/${OUTBOX_FILE}`;
+/** Opens the outbox beside the listener, who alone may create or repair it. */
+function visit(path: string): Outbox {
   try {
-    if (!Deno.statSync(path).isFile) throw new Error(`"${path}" is not a file`);
-    return Outbox.open(path, { nowMs: Date.now() });
+    return Outbox.visit(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) {
       throw new Error(`there is no outbox yet: no file "${path}" (the listener creates it)`);
@@ -81,6 +93,26 @@ function openExisting({ stateDir }: Settings): Outbox {
       throw new Error(`cannot open "${path}": permission denied; run this as the listener's user`);
     }
     throw error;
+  }
+}
+
+/** Of a damaged outbox, the entries that were asked for and can still be read. */
+function printReadable(path: string, { options, settings, ids }: Job): void {
+  const [channel, state] = [options.string("channel"), options.string("state")];
+  const entries = readDamaged(path).filter((entry) =>
+    (ids.length === 0 || ids.includes(entry.id)) &&
+    (channel === undefined || entry.channel === channel) &&
+    (state === undefined || entry.state === state)
+  ).slice(-parseLimit(options.string("limit")));
+  if (options.flag("json")) print(JSON.stringify(entries, undefined, 2));
+  else for (const entry of entries) print(describeEntry(entry, settings));
+}
+
+function readDamaged(path: string): readonly Entry[] {
+  try {
+    return Outbox.readDamaged(path);
+  } catch {
+    return []; // nothing of it can be read
   }
 }
 

@@ -3,108 +3,113 @@
 // holds the claim may settle it. Dead entries stay, with every attempt's reason, until they
 // are retried, dropped, or too old.
 
-import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
-import type { Alert } from "../alerts/alert.ts";
 import type { Outcome } from "../alerts/outcome.ts";
-import { DamageError, isDamage, openDatabase, type OpenOptions, replaceDamaged } from "./open.ts";
+import { carry } from "./carry.ts";
+import { Connection, type KeepOptions } from "./connection.ts";
+import {
+  type Attempt,
+  type Claim,
+  type Entry,
+  ENTRY_COLUMNS,
+  entryOf,
+  type EntryState,
+  type Lease,
+  type NewEntry,
+  type Settlement,
+} from "./entry.ts";
+import { readDamaged } from "./open.ts";
+
+export type * from "./entry.ts";
 
 /** The file's name inside state_dir. */
 export const OUTBOX_FILE = "superbell.db";
 
-export type EntryState = "waiting" | "delivered" | "dead" | "dropped";
-
-/** One alert for one channel, to be stored. */
-export interface NewEntry {
-  readonly channel: string;
-  readonly alert: Alert;
-  /** How long it waits for others to be told with it. @default 0 */
-  readonly digestMs?: number | undefined;
-}
-
-/** An entry as it stands in the outbox. Times are milliseconds since 1970 UTC. */
-export interface Entry {
-  readonly id: number;
-  readonly channel: string;
-  readonly alert: Alert;
-  readonly state: EntryState;
-  readonly createdAtMs: number;
-  /** When it began to wait: created, or retried by hand. Giving up is counted from here. */
-  readonly sinceMs: number;
-  readonly dueAtMs: number;
-  readonly attempts: number;
-  readonly settledAtMs: number | undefined;
-  readonly reason: string | undefined;
-}
-
-/** The right to settle entries, until the lease ends. They are told in one message. */
-export interface Claim {
-  readonly token: string;
-  /** The one that is due longest first; `attempts` counts those before. */
-  readonly entries: readonly [Entry, ...Entry[]];
-}
-
-/** What is claimed, and for how long. */
-export interface Lease {
-  readonly nowMs: number;
-  readonly leaseMs: number;
-  /** So many entries at most. @default 1 */
-  readonly most?: number;
-  /** Those too that are due within that time, if one is due now. @default 0 */
-  readonly aheadMs?: number;
-}
-
-/** One try to send, as kept. */
-export interface Attempt {
-  readonly atMs: number;
-  readonly tookMs: number;
-  readonly outcome: Outcome["kind"];
-  readonly reason: string;
-}
-
-/** How an attempt ended and what follows for its entry. */
-export interface Settlement {
-  readonly attempt: Attempt;
-  readonly paceKey?: string | undefined;
-  /** When to try an entry again; undefined: not at all, it is delivered or dead. */
-  nextTry?(entry: Entry): number | undefined;
-}
-
 /** What retention may keep. */
 export interface Retention {
   readonly keepMs: number;
+  /** The file and its -wal. */
   readonly maxBytes: number;
 }
 
-const ENTRY_COLUMNS =
-  "id, channel, alert, state, created_at_ms, since_ms, due_at_ms, attempts, settled_at_ms, reason";
+/** What an outbox in memory may hold. */
+export interface Limit {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+/** Waiting entries that nobody will ever take, and what makes them so. */
+export interface Hopeless {
+  /** Those of all other channels: they were renamed or removed. */
+  readonly channels: readonly string[];
+  /** Those that have waited since before this; undefined: however long. */
+  readonly sinceMs: number | undefined;
+}
+
+/** No wait that a service orders lasts longer: beyond that the clock was set back. */
+export const LONGEST_PAUSE_MS = 24 * 60 * 60 * 1000;
+
+/** So many entries are swept, given up or moved in one go: some milliseconds. */
+const BATCH = 100;
+
+/** So many pages go back to the disk in one go. */
+const PAGES = 1000;
 
 /** The queue. One database, used by one listener and now and then by `superbell outbox`. */
 export class Outbox {
-  readonly path: string;
-  readonly #options: OpenOptions;
-  #database: DatabaseSync;
-  #statements = new Map<string, StatementSync>();
-  #closed = false;
+  readonly #connection: Connection;
 
-  private constructor(path: string, options: OpenOptions) {
-    this.path = path;
-    this.#options = options;
-    this.#database = openDatabase(path, options);
+  private constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /**
+   * The outbox at the path, for the one who may create, migrate and repair it. Opens nothing yet:
+   * the first use does, and throws when the file cannot be used; a later use tries again.
+   */
+  static keep(path: string, options: KeepOptions): Outbox {
+    return new Outbox(Connection.keep(path, options));
   }
 
   /** Opens or creates the database file; throws when it cannot be written or is too new. */
-  static open(path: string, options: OpenOptions): Outbox {
-    return new Outbox(path, options);
+  static open(path: string, options: KeepOptions): Outbox {
+    const outbox = Outbox.keep(path, options);
+    outbox.follow();
+    return outbox;
+  }
+
+  /** The outbox of a listener that may be running; creates and repairs nothing. */
+  static visit(path: string): Outbox {
+    return new Outbox(Connection.visit(path));
+  }
+
+  /** The entries of a damaged file that can still be read. */
+  static readDamaged(path: string): Entry[] {
+    const rows = readDamaged(path, { columns: ENTRY_COLUMNS, where: "true" });
+    const entries = new Map([...rows].map(entryOf).map((entry) => [entry.id, entry]));
+    return [...entries.values()].sort((left, right) => left.id - right.id);
+  }
+
+  get path(): string {
+    return this.#connection.path;
+  }
+
+  /** Whether it ends with the process. */
+  get isInMemory(): boolean {
+    return this.path === ":memory:";
+  }
+
+  /** Makes sure that the file at the path is the open one; throws when there can be none. */
+  follow(): void {
+    this.#connection.follow();
   }
 
   close(): void {
-    this.#closed = true;
-    this.#release();
+    this.#connection.close();
   }
 
   /** Stores the entries in one transaction; answers how many were new. */
   enqueue(entries: readonly NewEntry[], nowMs: number): number {
-    return this.#transaction(() => {
+    const insertAll = () => {
       let added = 0;
       for (const { alert, channel, digestMs = 0 } of entries) {
         const { changes } = this.#sql(
@@ -114,41 +119,77 @@ export class Outbox {
         added += Number(changes);
       }
       return added;
-    }, entries.length > 1);
+    };
+    // A single statement is its own transaction.
+    return entries.length > 1 ? this.#transaction(insertAll) : this.#run(insertAll);
   }
 
   /** Takes the channel's entries that are due longest, for the time of the lease. */
   claim(channel: string, lease: Lease): Claim | undefined {
     const { nowMs, leaseMs, most = 1, aheadMs = 0 } = lease;
     const token = crypto.randomUUID();
+    // A claim that ends later than any does was made before the clock was set back.
+    const held = [nowMs + 1, nowMs + leaseMs + LONGEST_PAUSE_MS] as const;
     return this.#run(() => {
+      this.#pullIn(channel, lease);
       // The oldest decides whether anything is due; the others come along.
       const first = this.#sql(
         `select due_at_ms from entry where state = 'waiting' and channel = ? and due_at_ms <= ?
-           and (claim is null or claimed_until_ms <= ?)
+           and (claim is null or claimed_until_ms not between ? and ?)
          order by due_at_ms, id limit 1`,
-      ).get(channel, nowMs, nowMs);
+      ).get(channel, nowMs, ...held);
       if (first === undefined) return undefined;
       const rows = this.#sql(
         `update entry set claim = ?, claimed_until_ms = ? where id in (
            select id from entry where state = 'waiting' and channel = ? and due_at_ms <= ?
-             and (claim is null or claimed_until_ms <= ?)
+             and (claim is null or claimed_until_ms not between ? and ?)
            order by due_at_ms, id limit ?)
          returning ${ENTRY_COLUMNS}`,
-      ).all(token, nowMs + leaseMs, channel, nowMs + aheadMs, nowMs, most);
+      ).all(token, nowMs + leaseMs, channel, nowMs + aheadMs, ...held, most);
       const [oldest, ...others] = rows.map(entryOf)
         .sort((left, right) => left.dueAtMs - right.dueAtMs || left.id - right.id);
       return oldest === undefined ? undefined : { token, entries: [oldest, ...others] };
     });
   }
 
-  /** Writes an attempt's end down; answers how many entries the claim still held. */
-  settle(claim: Claim, settlement: Settlement): number {
+  /** Makes due what the clock, set back, has put out of reach. */
+  #pullIn(channel: string, { nowMs, longestWaitMs = Infinity }: Lease): void {
+    const latestMs = nowMs + longestWaitMs;
+    const last = this.#sql(
+      `select due_at_ms as due from entry where state = 'waiting' and channel = ?
+       order by due_at_ms desc limit 1`,
+    ).get(channel);
+    if (typeof last?.due !== "number" || last.due <= latestMs) return;
+    this.#sql(
+      `update entry set due_at_ms = ? where state = 'waiting' and channel = ? and due_at_ms > ?`,
+    ).run(nowMs, channel, latestMs);
+  }
+
+  /**
+   * Writes an attempt's end down, also for entries that were dropped meanwhile: it was made, and
+   * counts against the pace. Answers those that the claim still held.
+   */
+  settle(claim: Claim, settlement: Settlement): readonly Entry[] {
     const { attempt } = settlement;
     const endMs = attempt.atMs + attempt.tookMs;
-    return this.#transaction(() => {
-      let settled = 0;
-      for (const entry of claim.entries) {
+    return this.#transaction(() =>
+      claim.entries.filter((entry, index) => {
+        // By what it is and not by its number: it may have been carried into another file.
+        const key = [entry.alert.id, entry.channel] as const;
+        this.#sql(
+          `insert into attempt (entry_id, at_ms, took_ms, outcome, reason, pace_key)
+           select id, ?, ?, ?, ?, ? from entry where alert_id = ? and channel = ?`,
+        ).run(
+          attempt.atMs,
+          attempt.tookMs,
+          attempt.outcome,
+          attempt.reason,
+          // One message counts once against the service's limit, however many it tells.
+          index === 0 ? settlement.paceKey ?? null : null,
+          ...key,
+        );
+        this.#sql("update entry set attempts = attempts + 1 where alert_id = ? and channel = ?")
+          .run(...key);
         const dueAtMs = settlement.nextTry?.(entry);
         const state = attempt.outcome === "delivered"
           ? "delivered"
@@ -156,42 +197,42 @@ export class Outbox {
           ? "dead"
           : "waiting";
         const { changes } = this.#sql(
-          `update entry set state = ?, attempts = attempts + 1, due_at_ms = ?, settled_at_ms = ?,
-             reason = ?, claim = null, claimed_until_ms = null
-           where id = ? and claim = ?`,
+          `update entry set state = ?, due_at_ms = ?, settled_at_ms = ?, reason = ?,
+             claim = null, claimed_until_ms = null
+           where alert_id = ? and channel = ? and claim = ?`,
         ).run(
           state,
           dueAtMs ?? endMs,
           state === "waiting" ? null : endMs,
           attempt.reason,
-          entry.id,
+          ...key,
           claim.token,
         );
-        if (changes === 0) continue;
-        this.#sql(
-          `insert into attempt (entry_id, at_ms, took_ms, outcome, reason, pace_key)
-           values (?, ?, ?, ?, ?, ?)`,
-        ).run(
-          entry.id,
-          attempt.atMs,
-          attempt.tookMs,
-          attempt.outcome,
-          attempt.reason,
-          // One message counts once against the service's limit, however many it tells.
-          settled === 0 ? settlement.paceKey ?? null : null,
-        );
-        settled++;
+        return changes > 0;
+      })
+    );
+  }
+
+  /** Stores the entries' alerts again, which now say more. */
+  rewrite(entries: readonly Entry[]): void {
+    this.#transaction(() => {
+      for (const { alert, channel } of entries) {
+        this.#sql("update entry set alert = ? where alert_id = ? and channel = ?")
+          .run(JSON.stringify(alert), alert.id, channel);
       }
-      return settled;
     });
   }
 
   /** Ends every claim: whoever held them is dead, since we hold the state directory's lock. */
   releaseClaims(): void {
-    this.#run(() =>
+    this.#run(() => {
+      // Asked first, because another process may hold the lock to write.
+      if (this.#sql("select 1 from entry where claim is not null limit 1").get() === undefined) {
+        return;
+      }
       this.#sql("update entry set claim = null, claimed_until_ms = null where claim is not null")
-        .run()
-    );
+        .run();
+    });
   }
 
   /** When the channel's next unclaimed entry is due; undefined when none waits. */
@@ -205,13 +246,19 @@ export class Outbox {
     return typeof row?.due === "number" ? row.due : undefined;
   }
 
+  /** A number that changes when another process has changed the file. */
+  changes(): number {
+    return this.#run(() => Number(this.#sql("pragma data_version").get()!.data_version));
+  }
+
   /** When a sender with this key may send again; `nowMs` or earlier means now. */
   paceFreeAtMs(
     pace: { readonly key: string; readonly count: number; readonly perMs: number },
     nowMs: number,
   ): number {
     const pause = this.#run(() =>
-      this.#sql("select until_ms from pause where pace_key = ?").get(pace.key)
+      this.#sql("select until_ms from pause where pace_key = ? and until_ms <= ?")
+        .get(pace.key, nowMs + LONGEST_PAUSE_MS)
     );
     // The count-th last attempt must have left the window. One that lies in the future is
     // older than a clock that was set back, and says nothing.
@@ -268,6 +315,13 @@ export class Outbox {
     return counts;
   }
 
+  /** How many entries wait. */
+  waiting(): number {
+    return this.#run(() =>
+      Number(this.#sql("select count(*) as n from entry where state = 'waiting'").get()!.n)
+    );
+  }
+
   /** One entry with its attempts, the oldest first. */
   show(id: number): { readonly entry: Entry; readonly attempts: readonly Attempt[] } | undefined {
     return this.#run(() => {
@@ -307,49 +361,127 @@ export class Outbox {
     );
   }
 
-  /** Deletes settled entries that are too old, then the oldest while the file is too large. */
-  sweep(retention: Retention, nowMs: number): number {
+  /**
+   * Takes a batch of waiting entries out of the queue that nobody will ever take; answers how
+   * many, by channel. Call it until it answers none.
+   */
+  giveUp({ channels, sinceMs }: Hopeless, nowMs: number): ReadonlyMap<string, number> {
+    const [condition, bound, reason] = sinceMs === undefined
+      ? [
+        "channel not in (select value from json_each(?))",
+        JSON.stringify(channels),
+        "the configuration has no channel of this name",
+      ] as const
+      : ["since_ms < ?", sinceMs, "it waited too long without an attempt"] as const;
+    const rows = this.#run(() =>
+      this.#sql(
+        `update entry set state = 'dead', settled_at_ms = ?,
+           reason = ? || coalesce('; before that: ' || reason, '')
+         where claim is null and id in (
+           select id from entry where state = 'waiting' and ${condition} limit ${BATCH})
+         returning channel`,
+      ).all(nowMs, reason, bound)
+    );
+    const counts = new Map<string, number>();
+    for (const row of rows) {
+      counts.set(String(row.channel), (counts.get(String(row.channel)) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  /**
+   * Deletes a batch of settled entries that are too old, or of the oldest while the file is too
+   * large; answers how many. Call it until it answers none, with a pause for others in between.
+   */
+  sweep({ keepMs, maxBytes }: Retention, nowMs: number): number {
     return this.#run(() => {
-      const old = this.#sql("delete from entry where state <> 'waiting' and settled_at_ms < ?")
-        .run(nowMs - retention.keepMs).changes;
-      let removed = Number(old);
-      this.#shrink();
-      while (this.#bytes() > retention.maxBytes) {
-        const { changes } = this.#sql(
-          `delete from entry where id in (
-             select id from entry where state <> 'waiting' order by settled_at_ms limit 500)`,
-        ).run();
-        if (changes === 0) break; // what is left still waits: it is never thrown away unsaid
-        removed += Number(changes);
-        this.#shrink();
-      }
       this.#sql("delete from pause where until_ms < ?").run(nowMs);
+      let removed = this.#removeSettled("settled_at_ms < ?", nowMs - keepMs);
+      if (removed === 0 && this.#bytes() > maxBytes) {
+        this.#checkpoint();
+        // What then still is too much waits: it is never thrown away unsaid.
+        if (this.#bytes() > maxBytes) removed = this.#removeSettled("true");
+      }
+      // exec() would step the pragma once, and each step frees one page.
+      this.#sql(`pragma incremental_vacuum(${PAGES})`).all();
+      if (removed === 0) this.#checkpoint();
       return removed;
     });
   }
 
-  /** Moves what waits here unclaimed into another outbox; answers how many entries went. */
+  /**
+   * Whether so many more entries fit in. Settled ones make room, the dead last; `forgotten` of
+   * these are gone.
+   */
+  makeRoom(count: number, limit: Limit): { readonly fits: boolean; readonly forgotten: number } {
+    return this.#run(() => {
+      const fits = () =>
+        Number(this.#sql("select count(*) as n from entry").get()!.n) + count <= limit.entries &&
+        this.#usedBytes() < limit.bytes;
+      let forgotten = 0;
+      while (!fits()) {
+        const rows = this.#sql(
+          `delete from entry where id in (select id from entry where state <> 'waiting'
+             order by state = 'dead', settled_at_ms limit ${BATCH}) returning state`,
+        ).all();
+        if (rows.length === 0) return { fits: false, forgotten };
+        forgotten += rows.filter(({ state }) => state === "dead").length;
+      }
+      return { fits: true, forgotten };
+    });
+  }
+
+  /**
+   * Moves a batch of what lies here unclaimed, whatever its state, into another outbox; answers
+   * how many entries went. Call it until it answers none.
+   */
   moveTo(other: Outbox, nowMs: number): number {
-    const waiting = this.#run(() =>
-      this.#sql(
-        `select ${ENTRY_COLUMNS} from entry
-         where state = 'waiting' and (claim is null or claimed_until_ms <= ?) order by id`,
-      ).all(nowMs).map(entryOf)
-    );
-    if (waiting.length === 0) return 0;
-    other.enqueue(waiting, nowMs);
-    this.drop(waiting.map(({ id }) => id), nowMs);
-    return waiting.length;
+    return this.#run(() => {
+      if (this.#sql("select 1 from entry limit 1").get() === undefined) return 0;
+      const moved = other.#transaction(() =>
+        carry(this.#connection.database, {
+          into: other.#connection.database,
+          where: `(claim is null or claimed_until_ms <= ${nowMs}) order by id limit ${BATCH}`,
+        })
+      );
+      this.#forEach(moved, "delete from entry where id = ?", []);
+      return moved.length;
+    });
   }
 
-  /** Gives freed pages back. exec() would step the pragma once, and each step frees one page. */
-  #shrink(): void {
-    this.#database.prepare("pragma incremental_vacuum").all();
+  #removeSettled(condition: string, ...parameters: readonly number[]): number {
+    const { changes } = this.#sql(
+      `delete from entry where id in (select id from entry
+         where state <> 'waiting' and ${condition} order by settled_at_ms limit ${BATCH})`,
+    ).run(...parameters);
+    return Number(changes);
   }
 
+  /** Brings the -wal into the file and cuts it; does nothing while another process reads it. */
+  #checkpoint(): void {
+    this.#sql("pragma wal_checkpoint(truncate)").all();
+  }
+
+  /** What the disk holds of us. */
   #bytes(): number {
-    const pages = Number(this.#database.prepare("pragma page_count").get()!.page_count);
-    return pages * Number(this.#database.prepare("pragma page_size").get()!.page_size);
+    return this.#pragma("page_count") * this.#pragma("page_size") + this.#walBytes();
+  }
+
+  #usedBytes(): number {
+    return (this.#pragma("page_count") - this.#pragma("freelist_count")) *
+      this.#pragma("page_size");
+  }
+
+  #pragma(name: string): number {
+    return Number(this.#sql(`pragma ${name}`).get()![name]);
+  }
+
+  #walBytes(): number {
+    try {
+      return Deno.statSync(`${this.path}-wal`).size;
+    } catch {
+      return 0; // none: in memory, or nothing written yet
+    }
   }
 
   #forEach(ids: readonly number[], sql: string, parameters: readonly number[]): number {
@@ -358,73 +490,15 @@ export class Outbox {
     );
   }
 
-  #sql(text: string): StatementSync {
-    let statement = this.#statements.get(text);
-    if (statement === undefined) {
-      statement = this.#database.prepare(text);
-      this.#statements.set(text, statement);
-    }
-    return statement;
+  #sql(text: string) {
+    return this.#connection.sql(text);
   }
 
-  #transaction<Value>(work: () => Value, several = true): Value {
-    if (!several) return this.#run(work); // a single statement is its own transaction
-    return this.#run(() => {
-      this.#sql("begin immediate").run();
-      try {
-        const value = work();
-        this.#sql("commit").run();
-        return value;
-      } catch (error) {
-        // A failed commit (disk full) may have rolled back by itself.
-        if (this.#database.isTransaction) this.#sql("rollback").run();
-        throw error;
-      }
-    });
-  }
-
-  /** Does the work; when the file turns out to be damaged, once more on a fresh one. */
   #run<Value>(work: () => Value): Value {
-    const options = () => ({ ...this.#options, nowMs: Date.now() });
-    try {
-      // Closed without close(): a damaged file could not be replaced, the disk may be full.
-      if (!this.#database.isOpen && !this.#closed) {
-        this.#database = openDatabase(this.path, options());
-      }
-      return work();
-    } catch (error) {
-      if (!isDamage(error) || this.path === ":memory:") throw error;
-      this.#release();
-      this.#database = replaceDamaged(this.path, options());
-      return work();
-    }
+    return this.#connection.run(work);
   }
 
-  #release(): void {
-    this.#statements.clear();
-    if (this.#database.isOpen) this.#database.close();
-  }
-}
-
-function entryOf(row: Record<string, SQLOutputValue>): Entry {
-  return {
-    id: Number(row.id),
-    channel: String(row.channel),
-    alert: parseAlert(String(row.alert)),
-    state: row.state as EntryState,
-    createdAtMs: Number(row.created_at_ms),
-    sinceMs: Number(row.since_ms),
-    dueAtMs: Number(row.due_at_ms),
-    attempts: Number(row.attempts),
-    settledAtMs: typeof row.settled_at_ms === "number" ? row.settled_at_ms : undefined,
-    reason: typeof row.reason === "string" ? row.reason : undefined,
-  };
-}
-
-function parseAlert(json: string): Alert {
-  try {
-    return JSON.parse(json) as Alert;
-  } catch {
-    throw new DamageError("the outbox holds an alert that cannot be read");
+  #transaction<Value>(work: () => Value): Value {
+    return this.#connection.transaction(work);
   }
 }

@@ -19,8 +19,10 @@ create table entry (
   unique (alert_id, channel)       -- an event that comes again stores nothing twice
 ) strict;
 
-create index entry_due on entry (channel, due_at_ms, id) where state = 'waiting';
+-- since_ms lets the search for what has waited too long do without the entries themselves.
+create index entry_due on entry (channel, due_at_ms, id, since_ms) where state = 'waiting';
 create index entry_settled on entry (settled_at_ms) where state <> 'waiting';
+create index entry_claimed on entry (claim) where claim is not null;
 
 -- One try to send an entry.
 create table attempt (

@@ -1,66 +1,106 @@
-// The state directory: one listener at a time, and a way on when it cannot be used.
+// The state directory: one listener at a time, and an outbox that works again as soon as the
+// directory can be used, without a restart.
 
-import type { Sync } from "./open.ts";
+import type { KeepOptions } from "./connection.ts";
+import { NewerError, type Sync } from "./open.ts";
 import { Outbox, OUTBOX_FILE } from "./outbox.ts";
 
-/** A held lock; `why` says why there is none. It ends with the process, however that ends. */
-export interface StateLock extends Disposable {
-  readonly why?: string;
+/** The right to use the directory. It ends with the process, however that ends. */
+export class StateLock implements Disposable {
+  readonly #stateDir: string;
+  #file: Deno.FsFile | undefined;
+
+  constructor(stateDir: string) {
+    this.#stateDir = stateDir;
+  }
+
+  /**
+   * Takes the directory for this process, creating it where it is missing; once more if it was
+   * removed. Throws a HeldError when another listener holds it: two would send every message
+   * twice as soon as one lets the other's claims go.
+   */
+  take(): void {
+    const path = `${this.#stateDir}/superbell.lock`;
+    if (this.#file !== undefined && isAt(path, this.#file)) return;
+    Deno.mkdirSync(this.#stateDir, { recursive: true, mode: 0o700 });
+    const file = Deno.openSync(path, { create: true, write: true, mode: 0o600 });
+    let isOurs = false;
+    try {
+      isOurs = file.tryLockSync(true);
+    } finally {
+      if (!isOurs) file.close();
+    }
+    if (!isOurs) {
+      throw new HeldError(
+        `another superbell uses state_dir "${this.#stateDir}"; give each listener a state_dir of ` +
+          `its own, and leave numprocs at 1`,
+      );
+    }
+    this.#file?.close();
+    this.#file = file;
+  }
+
+  [Symbol.dispose](): void {
+    this.#file?.close();
+    this.#file = undefined;
+  }
+}
+
+/** Another listener holds the lock. */
+export class HeldError extends Error {
+  override readonly name = "HeldError";
+}
+
+/** What openStateDir says and to whom. */
+export interface StateDirOptions extends Pick<KeepOptions, "nowMs" | "busyMs" | "restMs"> {
+  readonly lock: StateLock;
+  /** Told, in a sentence, what a person must know or mend. */
+  readonly onTrouble: (what: string) => void;
 }
 
 /**
- * Takes the directory for this process. Throws when another listener holds it: two would send
- * every message twice as soon as one lets the other's claims go.
+ * The outbox of the directory. Where that cannot be used, which is said aloud, the outbox throws
+ * until it can. Throws only what a restart does not mend: the directory of another listener, or
+ * a file of a newer superbell.
  */
-export function lockStateDir(stateDir: string): StateLock {
-  const path = `${stateDir}/superbell.lock`;
-  let file: Deno.FsFile;
-  try {
-    Deno.mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-    file = Deno.openSync(path, { create: true, write: true, mode: 0o600 });
-  } catch (error) {
-    return { why: `no lock on "${path}": ${message(error)}`, [Symbol.dispose]() {} };
-  }
-  if (!file.tryLockSync(true)) {
-    file.close();
-    throw new Error(
-      `another superbell uses state_dir "${stateDir}"; give each listener a state_dir of its own, ` +
-        `and leave numprocs at 1`,
-    );
-  }
-  return { [Symbol.dispose]: () => file.close() };
-}
-
-/** The outbox of the directory; one in memory where the disk refuses, which is said aloud. */
 export function openStateDir(
   settings: { readonly stateDir: string; readonly sync: Sync },
-  { nowMs, onTrouble }: {
-    readonly nowMs: number;
-    /** Told, in a sentence, what a person must know or mend. */
-    readonly onTrouble: (what: string) => void;
-  },
+  { lock, onTrouble, ...options }: StateDirOptions,
 ): Outbox {
   const path = `${settings.stateDir}/${OUTBOX_FILE}`;
+  const outbox = Outbox.keep(path, {
+    ...options,
+    sync: settings.sync,
+    beforeOpen: () => lock.take(),
+    onSetAside: ({ to, saved }) =>
+      onTrouble(
+        `the outbox was damaged: it was set aside as "${to}" and a fresh one begun with the ` +
+          `${saved} waiting entries that could still be read`,
+      ),
+    onReplaced: ({ carried }) =>
+      onTrouble(
+        `"${path}" was removed or replaced while it was in use: ${carried} entries were carried ` +
+          `over into the file that is there now`,
+      ),
+  });
   try {
-    return Outbox.open(path, {
-      nowMs,
-      sync: settings.sync,
-      onSetAside: ({ to, saved }) =>
-        onTrouble(
-          `the outbox was damaged: it was set aside as "${to}" and a fresh one begun with the ` +
-            `${saved} waiting entries that could still be read`,
-        ),
-    });
+    outbox.follow();
   } catch (error) {
-    if (message(error).includes("newer superbell")) throw error;
+    if (error instanceof HeldError || error instanceof NewerError) throw error;
     onTrouble(
-      `cannot use "${path}": ${message(error)}; messages are kept in memory only and are lost if ` +
-        `superbell ends before they are delivered; mend state_dir and restart`,
+      `cannot use "${path}": ${error instanceof Error ? error.message : error}; until it can be ` +
+        `used, messages are kept in memory only and are lost if superbell ends before they are ` +
+        `delivered`,
     );
-    return Outbox.open(":memory:", { nowMs });
   }
+  return outbox;
 }
 
-function message(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function isAt(path: string, file: Deno.FsFile): boolean {
+  try {
+    const [there, ours] = [Deno.statSync(path), file.statSync()];
+    return there.dev === ours.dev && there.ino === ours.ino;
+  } catch {
+    return false;
+  }
 }

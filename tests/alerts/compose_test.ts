@@ -1,3 +1,4 @@
+import type { Alert } from "../../src/alerts/alert.ts";
 import { compose, composeTest, formatTime } from "../../src/alerts/compose.ts";
 import { LANGUAGES, WORDS } from "../../src/alerts/messages.ts";
 import { CONDITION_WORDS, type ConditionWord } from "../../src/rules/rule.ts";
@@ -139,4 +140,39 @@ Deno.test("compose() names a group as one, and sends to supervisord's log where 
     messageOf({ word: "fatal" }).text,
     /^Look at: supervisorctl tail web:api stderr; supervisorctl maintail$/m,
   );
+});
+
+const EXITS: readonly (readonly [Partial<Alert>, string, string])[] = [
+  [{ exit: { status: 3, certainty: "sure" } }, "exited with status 3", "意外退出，退出码 3"],
+  [
+    { word: "exit", expected: true, exit: { status: 0, certainty: "sure" } },
+    "exited with status 0, as expected",
+    "正常退出，退出码 0",
+  ],
+  [{ exit: { signal: "SIGKILL", certainty: "sure" } }, "was killed by SIGKILL", "被 SIGKILL 杀死"],
+  [
+    { exit: { signal: "SIGSEGV", coreDumped: true, certainty: "sure" } },
+    "was killed by SIGSEGV (core dumped)",
+    "被 SIGSEGV 杀死（已生成 core 文件）",
+  ],
+  [{ exit: { spawnError: "no such file", certainty: "sure" } }, "exited unexpectedly", "意外退出"],
+];
+
+for (const [changes, en, zh] of EXITS) {
+  Deno.test(`compose() titles ${JSON.stringify(changes.exit)} in both languages`, () => {
+    assertEquals(messageOf(changes).title, `web:api ${en} on node-7`);
+    assertEquals(messageOf(changes, "zh").title, `web:api ${zh}，主机 node-7`);
+  });
+}
+
+Deno.test("compose() tells how a process ended, and how sure that is", () => {
+  const lines = (exit: Alert["exit"] & object) =>
+    messageOf({ exit }).text.split("\n").filter((line) => /^(Exit|Spawn)/.test(line));
+  assertEquals(lines({ status: 3, certainty: "sure" }), ["Exit: status 3"]);
+  assertEquals(lines({ signal: "SIGABRT", coreDumped: true, certainty: "likely" }), [
+    "Exit: SIGABRT, core dumped (likely; another process of this name may be meant)",
+  ]);
+  assertEquals(lines({ spawnError: "can't find command", certainty: "sure" }), [
+    "Spawn error: can't find command",
+  ]);
 });

@@ -62,7 +62,13 @@ for (const name of Object.keys(PLACEHOLDERS)) {
   Deno.test(`render() knows {${name}}`, () => {
     const { template, problems } = parse(`{${name}}`);
     assertEquals(problems, []);
-    assertNotEquals(render(template, messageOf({ text: "boom", tries: 3 })), "");
+    assertNotEquals(
+      render(
+        template,
+        messageOf({ text: "boom", tries: 3, exit: { status: 1, certainty: "sure" } }),
+      ),
+      "",
+    );
   });
 }
 

@@ -44,6 +44,7 @@ Deno.test("webhook posts the whole alert", async () => {
     from_state: "RUNNING",
     expected: false,
     tries: null,
+    exit: null,
     data: null,
     type: null,
   });

@@ -143,6 +143,31 @@ Deno.test("superbell outbox: list, show, retry and drop beside a running listene
   assertEquals(alertIds[2], alertIds[0]);
 });
 
+Deno.test("superbell outbox leaves a damaged outbox alone under its listener", async () => {
+  await using hook = startHttpServer(() => Response.json({ ok: true }));
+  using place = makePlace();
+  const config = place.write("superbell.yaml", configText(hook.origin));
+  await using listener = new PipedListener(config);
+  await listener.ready(1);
+  for (let serial = 0; serial < 60; serial++) await listener.take(crashFrame(serial));
+  const delivered = () => storedEntries(place.dir).filter(({ state }) => state === "delivered");
+  await until("the deliveries", () => delivered().length === 60);
+  const path = `${place.dir}/superbell.db`;
+  const file = await Deno.open(path, { write: true });
+  await file.write(new Uint8Array(4096).fill(0xa5));
+  file.close();
+  await Deno.truncate(`${path}-wal`, 0);
+  const { ino } = await Deno.stat(path);
+  for (const words of [["list"], ["show", "1"], ["retry", "--all"], ["drop", "1"]]) {
+    const { code, stderr } = await superbell(["outbox", ...words, "-c", config]);
+    assertEquals(code, 1, words.join(" "));
+    assertMatch(stderr, /the outbox ".*superbell\.db" is damaged; restart the listener, which/);
+  }
+  assertEquals((await Deno.stat(path)).ino, ino);
+  const names = [...Deno.readDirSync(place.dir)].map(({ name }) => name);
+  assertEquals(names.filter((name) => name.includes("damaged")), []);
+});
+
 function configText(origin: string): string {
   return `
 language: en

@@ -95,7 +95,7 @@ programs=api
   });
 
   const pid = supervisord.pidOf("api");
-  const title = "web:api exited unexpectedly on web-1";
+  const title = "web:api exited with status 3 on web-1";
   const texts = { robot: told.message.text, mail: told.mail.text, mailTls: told.mailTls.text };
   for (const [where, text] of Object.entries(texts)) {
     for (const part of [title, "web-1 (127.0.0.1)", "web:api", `PID: ${pid}`]) {

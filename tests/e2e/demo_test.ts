@@ -17,7 +17,7 @@ Deno.test("the demo shows three alerts, keeps a good configuration and leaves no
     assertStringIncludes(demo.output(), part);
   }
   assertStringIncludes(demo.output(), "shop:api 意外退出");
-  assertStringIncludes(demo.output(), "shop:api exited unexpectedly on");
+  assertStringIncludes(demo.output(), "shop:api exited with status 3 on");
   const kept = /\S+\/superbell\.yaml/.exec(demo.output())![0];
   assert(kept.startsWith(place.dir), kept);
   const check = await superbell(["check", "-c", kept]);

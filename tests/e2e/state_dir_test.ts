@@ -1,7 +1,8 @@
 // A state directory that cannot be used as it is: the alerts go out all the same, and the log
 // says what is wrong.
 
-import { assert, assertEquals, assertMatch } from "../support/assert.ts";
+import { DatabaseSync } from "node:sqlite";
+import { assert, assertEquals, assertLess, assertMatch } from "../support/assert.ts";
 import { executable } from "../support/executable.ts";
 import { type HttpServer, startHttpServer } from "../support/http_server.ts";
 import { crashFrame, PipedListener, type PipedListenerOptions } from "../support/piped_listener.ts";
@@ -55,6 +56,101 @@ Deno.test("a state_dir that may not be written: said in the log, and delivered f
   assertEquals([...Deno.readDirSync(stateDir)].length, 0);
 });
 
+Deno.test("a database locked at the start: from memory, and onto the disk when it is free", async () => {
+  await using hook = startHttpServer(() => Response.json({ ok: true }));
+  using place = makePlace();
+  const config = place.write("superbell.yaml", configText(hook, "{dir}"));
+  const holder = new DatabaseSync(`${place.dir}/superbell.db`);
+  holder.exec("pragma locking_mode = exclusive; create table held (x); begin exclusive");
+  await using listener = new PipedListener(config);
+  await listener.ready(1);
+  await listener.logs(/cannot use ".*superbell\.db": database is locked; until it can be used/);
+  await listener.take(crashFrame(0));
+  await until("the delivery from memory", () => hook.requests.length === 1);
+  holder.exec("rollback");
+  holder.close();
+  await listener.logs(/stored 1 entries that were kept in memory/);
+  assertEquals(storedEntries(place.dir).map(({ state }) => state), ["delivered"]);
+  await listener.take(crashFrame(1));
+  await until("the next delivery", () => hook.requests.length === 2);
+  listener.kill("SIGTERM");
+  assertEquals((await listener.end()).code, 0);
+});
+
+Deno.test("another process holds the lock to write: supervisord gets its answers at once", async () => {
+  await using hook = startHttpServer(() => Response.json({ ok: true }));
+  using place = makePlace();
+  const config = place.write("superbell.yaml", configText(hook, "{dir}"));
+  await using listener = new PipedListener(config);
+  await listener.ready(1);
+  const holder = new DatabaseSync(`${place.dir}/superbell.db`);
+  holder.exec("pragma busy_timeout = 2000; begin immediate");
+  const startedAtMs = performance.now();
+  for (let serial = 0; serial < 20; serial++) await listener.take(crashFrame(serial));
+  assertLess(performance.now() - startedAtMs, 2000);
+  await until("the deliveries from memory", () => hook.requests.length === 20);
+  holder.exec("commit");
+  holder.close();
+  listener.kill("SIGTERM");
+  assertEquals((await listener.end()).code, 0);
+  assertEquals(storedEntries(place.dir).length, 20, "written down at the end");
+});
+
+Deno.test("a state_dir removed while it is in use: made anew, nothing is lost", async () => {
+  let status = 503;
+  await using hook = startHttpServer(() => new Response("", { status }));
+  using place = makePlace();
+  const config = place.write("superbell.yaml", configText(hook, "{dir}/state"));
+  await using listener = new PipedListener(config);
+  await listener.ready(1);
+  await listener.take(crashFrame(0));
+  await listener.logs(/not delivered/);
+  await Deno.remove(`${place.dir}/state`, { recursive: true });
+  await listener.take(crashFrame(1));
+  await listener.logs(/was removed or replaced while it was in use: 2 entries were carried over/);
+  status = 200;
+  await until(
+    "both deliveries, written into the new file",
+    () => storedEntries(`${place.dir}/state`).filter(isDelivered).length === 2,
+  );
+});
+
+Deno.test("the end with messages in memory and no disk says how many are lost", async () => {
+  await using hook = startHttpServer(() => new Response("", { status: 503 }));
+  using place = makePlace();
+  const config = place.write("superbell.yaml", configText(hook, "/proc/superbell-state"));
+  await using listener = new PipedListener(config);
+  await listener.ready(1);
+  await listener.take(crashFrame(0));
+  await listener.take(crashFrame(1));
+  await listener.logs(/not delivered an entry in memory/);
+  listener.kill("SIGTERM");
+  assertEquals((await listener.end()).code, 0);
+  assertMatch(listener.log, /ERROR ended: 2 entries in memory are lost: the disk did not take/);
+});
+
+Deno.test("entries of a channel that was renamed are dead with the reason at the next start", async () => {
+  await using hook = startHttpServer(() => new Response("", { status: 503 }));
+  using place = makePlace();
+  const config = place.write("superbell.yaml", configText(hook, "{dir}"));
+  {
+    await using listener = new PipedListener(config);
+    await listener.ready(1);
+    await listener.take(crashFrame(0));
+    await listener.take(crashFrame(1));
+    listener.kill("SIGTERM");
+    await listener.end();
+  }
+  const renamed = configText(hook, "{dir}").replaceAll("hook:", "net:").replace("[hook]", "[net]");
+  await using listener = new PipedListener(place.write("renamed.yaml", renamed));
+  await listener.logs(/gave up 2 entries for "hook": the configuration has no channel of this/);
+  assertEquals(storedEntries(place.dir).map(({ state }) => state), ["dead", "dead"]);
+});
+
+function isDelivered({ state }: { readonly state: string }): boolean {
+  return state === "delivered";
+}
+
 /** One event, one delivery, and the line in the log. */
 async function deliversOne(
   config: string,
@@ -68,7 +164,7 @@ async function deliversOne(
   assertMatch(listener.log, expected);
   await listener.take(crashFrame(before));
   await until("the delivery", () => hook.requests.length === before + 1);
-  await listener.logs(/delivered entry/);
+  await listener.logs(/delivered (entry|an entry in memory)/);
   listener.kill("SIGTERM");
   assertEquals((await listener.end()).code, 0);
   listener.assertOnlyProtocol();

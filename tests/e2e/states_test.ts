@@ -123,7 +123,7 @@ Deno.test("what is told of loops, FATAL, kill -9, stop, restart, a clean end and
     await supervisord.ctl("start", "clean");
     const [document] = await wait("exit", "clean");
     assertEquals(document!.expected, true);
-    assert(document!.title.includes("exited as expected"), document!.title);
+    assert(document!.title.includes("exited with status 0, as expected"), document!.title);
   });
 
   await t.step("events come in order, so what has not come by now will not come", async () => {

@@ -1,4 +1,4 @@
-import { backoffMs } from "../../src/outbox/backoff.ts";
+import { backoffMs, givesUp } from "../../src/outbox/backoff.ts";
 import { assertEquals } from "../support/assert.ts";
 
 const POLICY = { firstMs: 2000, mostMs: 600_000, giveUpAfterMs: 1 };
@@ -27,3 +27,22 @@ for (const [attempts, random, wanted] of ROWS) {
 Deno.test("backoffMs() never waits longer than the longest, even when the first is longer", () => {
   assertEquals(backoffMs({ ...POLICY, firstMs: 5000, mostMs: 1000 }, 1, 0), 1000);
 });
+
+const THREE_DAYS = { firstMs: 2000, mostMs: 600_000, giveUpAfterMs: 3 * 86_400_000 };
+
+for (
+  const [policy, ageMs, attempts, expected] of [
+    [THREE_DAYS, 3 * 86_400_000, 400, true],
+    [THREE_DAYS, 3 * 86_400_000 - 1, 400, false],
+    [THREE_DAYS, 56 * 365 * 86_400_000, 1, false], // the clock was set forth
+    [THREE_DAYS, 56 * 365 * 86_400_000, 7, false],
+    [THREE_DAYS, 56 * 365 * 86_400_000, 8, true],
+    [{ ...THREE_DAYS, giveUpAfterMs: 10_000 }, 10_000, 3, false],
+    [{ ...THREE_DAYS, giveUpAfterMs: 10_000 }, 10_000, 4, true],
+    [{ ...THREE_DAYS, giveUpAfterMs: 0 }, 0, 1, true],
+  ] as const
+) {
+  Deno.test(`givesUp() is ${expected} after ${attempts} attempts in ${ageMs} of ${policy.giveUpAfterMs} ms`, () => {
+    assertEquals(givesUp(policy, { ageMs, attempts }), expected);
+  });
+}

@@ -2,6 +2,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 import type { Alert } from "../../src/alerts/alert.ts";
+import { isDamage } from "../../src/outbox/open.ts";
 import { Outbox } from "../../src/outbox/outbox.ts";
 import { assert, assertEquals, assertMatch, assertThrows } from "../support/assert.ts";
 import { Folder } from "../support/folder.ts";
@@ -407,4 +408,54 @@ Deno.test("Outbox of two processes gives every entry to exactly one of them", as
   assertEquals(taken.length, 200);
   assertEquals(new Set(taken), new Set(all.map(({ alert }: { alert: Alert }) => alert.id)));
   outbox.close();
+});
+
+for (const [what, { damage, aside }] of Object.entries(DAMAGES)) {
+  if (!aside) continue;
+  Deno.test(`Outbox.visit() leaves a file alone ${what}, under a running listener`, () => {
+    using folder = new Folder();
+    const path = folder.file("superbell.db");
+    filled(path);
+    const listener = open(path);
+    damage(path);
+    const before = [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
+    const { ino } = Deno.statSync(path);
+    try {
+      const visitor = Outbox.visit(path);
+      try {
+        visitor.list();
+        visitor.show(200);
+        visitor.counts();
+        visitor.drop(Array.from({ length: COUNT }, (_, index) => index), NOW);
+      } finally {
+        visitor.close();
+      }
+    } catch (error) {
+      assert(isDamage(error), String(error));
+    }
+    assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name).sort(), before);
+    assertEquals(Deno.statSync(path).ino, ino);
+    useAll(listener);
+    assert(names(listener).has("after the damage"));
+    listener.close();
+  });
+}
+
+Deno.test("Outbox.readDamaged() reads what can be read, in order, each once", () => {
+  using folder = new Folder();
+  const path = folder.file("superbell.db");
+  filled(path);
+  DAMAGES["with a page of garbage in the middle"]!.damage(path);
+  const ids = Outbox.readDamaged(path).map(({ id }) => id);
+  assert(ids.length > 350 && ids.length < COUNT, `${ids.length}`);
+  assertEquals(ids, [...new Set(ids)].sort((left, right) => left - right));
+  assertEquals([ids[0], ids.at(-1)], [1, COUNT]);
+});
+
+Deno.test("Outbox.visit() creates and migrates nothing", () => {
+  using folder = new Folder();
+  assertThrows(() => Outbox.visit(folder.file("none.db")), Deno.errors.NotFound);
+  assertThrows(() => Outbox.visit(folder.write("empty.db", "")), Error, "start the listener");
+  assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["empty.db"]);
+  assertEquals(Deno.statSync(folder.file("empty.db")).size, 0);
 });

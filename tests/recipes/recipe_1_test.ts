@@ -74,12 +74,12 @@ Deno.test("recipe 1: kill, kill -9, a crash, a clean end and FATAL, by robots of
   const first = supervisord.pidOf("go-api");
   Deno.kill(first, "SIGKILL");
   const killed = await told(1);
-  assertStringIncludes(killed.text, "go-api 意外退出");
+  assertStringIncludes(killed.text, "go-api 被 SIGKILL 杀死");
   assertStringIncludes(killed.text, `PID：${first}`);
 
   await running(2);
   Deno.kill(supervisord.pidOf("go-api"), "SIGTERM");
-  assertStringIncludes((await told(2)).text, "go-api 意外退出");
+  assertStringIncludes((await told(2)).text, "go-api 被 SIGTERM 杀死");
 
   await running(3);
   await mode("crash");

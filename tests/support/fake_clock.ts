@@ -10,6 +10,7 @@ interface Sleeper {
 /** Stands still until `advance` moves it. */
 export class FakeClock implements Clock {
   #nowMs: number;
+  #jumpedMs = 0;
   #sleepers: Sleeper[] = [];
 
   constructor(nowMs: number) {
@@ -20,10 +21,15 @@ export class FakeClock implements Clock {
     return this.#nowMs;
   }
 
+  monotonic(): number {
+    return this.#nowMs - this.#jumpedMs;
+  }
+
   /** Sets the time without waking anybody: somebody corrected the host's clock. */
   jumpTo(nowMs: number): void {
     const byMs = nowMs - this.#nowMs;
     this.#nowMs = nowMs;
+    this.#jumpedMs += byMs;
     this.#sleepers = this.#sleepers.map(({ atMs, wake }) => ({ atMs: atMs + byMs, wake }));
   }
 
