@@ -45,7 +45,7 @@ function unitOf(file: string): string {
 
 function layerOf(file: string): number {
   const layer = LAYERS.findIndex((units) => units.includes(unitOf(file)));
-  assert(layer >= 0, `${file} belongs to no layer; give it one in this test and in design.md`);
+  assert(layer >= 0, `${file} belongs to no layer; give it one in LAYERS above`);
   return layer;
 }
 

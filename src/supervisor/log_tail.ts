@@ -111,7 +111,7 @@ async function readChannels(
   return { lines: [], channel, source: "none", reason: reasons.join("; ") };
 }
 
-/** supervisord on Python 2 does not find names that are not ASCII, but lists them (protocol.md, 2). */
+/** supervisord on Python 2 does not find names that are not ASCII, but lists them. */
 async function readInfo(
   client: SupervisorClient,
   { group, name }: ProcessName,

@@ -2,7 +2,7 @@
 // few elements of XML-RPC and nothing else: no DTD, no entities but the five of XML, bounded
 // depth. It is lenient where supervisord is wrong: control characters stand unescaped in its
 // replies (Supervisor issue 85), 3.x sends bytes that are not UTF-8, each text in its own
-// encoding, and a deferred answer may lack its last bytes (protocol.md, section 7).
+// encoding, and a deferred answer may lack its last bytes.
 
 import { decodeText } from "../events/text.ts";
 
