@@ -190,7 +190,8 @@ async function readEnd(
     // Opening a FIFO takes something from its other readers, so it is looked at before. The
     // /dev/stderr of a container is a link to supervisord's stderr only for supervisord.
     const target = await Deno.readLink(path).catch(() => path);
-    if (/^\/(?:dev\/(?:std|fd\/)|proc\/)/.test(target) || !(await Deno.stat(path)).isFile) {
+    const isOurs = [path, target].some((one) => /^\/(?:dev\/(?:std|fd\/)|proc\/)/.test(one));
+    if (isOurs || !(await Deno.stat(path)).isFile) {
       return "not a file";
     }
     // It may have become one since; then O_NONBLOCK keeps the opening from waiting for a writer.
