@@ -14,6 +14,7 @@ import {
   MAX_PAYLOAD_BYTES,
   parseHeader,
 } from "../events/frame.ts";
+import { HeaderMemory } from "../events/header_memory.ts";
 import { hasStrictForm } from "../events/parse.ts";
 import { isContinuation, sequenceLength } from "../events/text.ts";
 
@@ -33,7 +34,10 @@ const MAX_HEADER_BYTES = 64 * 1024;
 const SAMPLE_BYTES = 80;
 const LINE_FEED = 10;
 /** How every header of 3.x and 4.x begins; "ver:" alone would also be found in "server:". */
-const HEADER_START = "ver:3.0 server:";
+const HEADER_START = new TextEncoder().encode("ver:3.0 server:");
+/** Most events are small and come alone: their bytes share buffers, for each buffer costs time. */
+const SMALL_BYTES = 1024;
+const SHARED_BYTES = 16 * 1024;
 
 const latin1 = new TextDecoder("latin1"); // one character a byte, so that indexes agree
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -60,13 +64,30 @@ export class FrameDecoder {
   #bytes: Uint8Array = new Uint8Array();
   #progress: Progress | undefined;
   #damage: Damage[] = [];
+  readonly #headers = new HeaderMemory();
+  /** Not used yet by any event. */
+  #shared: Uint8Array = new Uint8Array();
 
   /** Adds bytes; they are copied. */
   push(chunk: Uint8Array): void {
+    if (this.#bytes.length === 0) {
+      this.#bytes = this.#copy(chunk);
+      return;
+    }
     const joined = new Uint8Array(this.#bytes.length + chunk.length);
     joined.set(this.#bytes);
     joined.set(chunk, this.#bytes.length);
     this.#bytes = joined;
+  }
+
+  #copy(chunk: Uint8Array): Uint8Array {
+    const { length } = chunk;
+    if (length > SMALL_BYTES) return chunk.slice();
+    if (this.#shared.length < length) this.#shared = new Uint8Array(SHARED_BYTES);
+    const copy = this.#shared.subarray(0, length);
+    this.#shared = this.#shared.subarray(length);
+    copy.set(chunk);
+    return copy;
   }
 
   /** The next frame, or undefined when more must be read first. */
@@ -114,23 +135,17 @@ export class FrameDecoder {
     let lineStart = 0;
     let lineEnd: number;
     while ((lineEnd = this.#bytes.indexOf(LINE_FEED, lineStart)) >= 0) {
+      const known = this.#headers.recognise(this.#bytes, lineStart, lineEnd);
+      if (known !== undefined) {
+        this.#begin(known, { at: lineStart, lineEnd });
+        return true;
+      }
       const line = this.#bytes.subarray(lineStart, lineEnd);
       const found = findHeader(latin1.decode(line));
       if (found !== undefined) {
         const header = parseHeader(utf8.decode(line.subarray(found.at))) ?? found.header;
-        const headerBytes = lineEnd + 1 - lineStart - found.at;
-        this.#skip(lineStart + found.at);
-        this.#bytes = this.#bytes.subarray(headerBytes);
-        this.#progress = {
-          header,
-          headerBytes,
-          scanned: 0,
-          codePoints: 0,
-          lead: 0,
-          leadLength: 0,
-          codePointEnd: header.len === 0 ? 0 : undefined,
-          dropped: 0,
-        };
+        this.#headers.learn(header);
+        this.#begin(header, { at: lineStart + found.at, lineEnd });
         return true;
       }
       lineStart = lineEnd + 1;
@@ -140,10 +155,32 @@ export class FrameDecoder {
     return false;
   }
 
+  /** Goes on to the payload behind the header; what stands before the header is stray. */
+  #begin(
+    header: FrameHeader,
+    { at, lineEnd }: { readonly at: number; readonly lineEnd: number },
+  ): void {
+    this.#skip(at);
+    const headerBytes = lineEnd + 1 - at;
+    this.#bytes = this.#bytes.subarray(headerBytes);
+    this.#progress = {
+      header,
+      headerBytes,
+      scanned: 0,
+      codePoints: 0,
+      lead: 0,
+      leadLength: 0,
+      codePointEnd: header.len === 0 ? 0 : undefined,
+      dropped: 0,
+    };
+  }
+
   /** Where the payload ends, counted from its beginning; undefined when that cannot be said yet. */
   #endOf(progress: Progress, flow: Flow): number | undefined {
     const { header: { len }, codePointEnd } = progress;
     if (codePointEnd !== undefined) {
+      // Where both ends are the same there is nothing to choose.
+      if (codePointEnd === len) return len;
       const beginsHeader = (end: number) => startsLikeHeader(this.#after(progress, end));
       return !beginsHeader(codePointEnd) && beginsHeader(len) ? len : codePointEnd;
     }
@@ -159,7 +196,8 @@ export class FrameDecoder {
       after.length >= HEADER_START.length && startsLikeHeader(after);
     const doubtful = hasStrictForm(progress.header.eventname) || !sound;
     if (doubtful && this.#resync(this.#bytes.length - after.length)) return undefined;
-    const payload = this.#bytes.slice(0, Math.min(end, MAX_PAYLOAD_BYTES));
+    // Nobody writes to these bytes any more, so they need not be copied.
+    const payload = this.#bytes.subarray(0, Math.min(end, MAX_PAYLOAD_BYTES));
     this.#progress = undefined;
     this.#bytes = after;
     return { header: progress.header, payload, droppedBytes: end - payload.length };
@@ -167,6 +205,7 @@ export class FrameDecoder {
 
   /** Starts again at the first header within the first `within` bytes of the payload, if any. */
   #resync(within: number): boolean {
+    if (this.#bytes.indexOf(LINE_FEED) < 0) return false; // a header ends with one
     const at = findHeaderWithin(latin1.decode(this.#bytes));
     if (at === undefined || at >= within) return false;
     this.#abandon(at);
@@ -238,7 +277,11 @@ function scan(progress: Progress, bytes: Uint8Array): void {
 
 /** Whether the stream goes on as it should: with a header, the beginning of one, or not at all. */
 function startsLikeHeader(bytes: Uint8Array): boolean {
-  return HEADER_START.startsWith(latin1.decode(bytes.subarray(0, HEADER_START.length)));
+  const length = Math.min(bytes.length, HEADER_START.length);
+  for (let index = 0; index < length; index++) {
+    if (bytes[index] !== HEADER_START[index]) return false;
+  }
+  return true;
 }
 
 function printable(text: string): string {

@@ -21,6 +21,7 @@ export class SignOfLife {
   heard(eventname: string): void {
     this.#silentChecks = 0;
     this.#heardAnything = true;
+    if (!eventname.startsWith("TICK_")) return;
     const period = /^TICK_(\d+)$/.exec(eventname)?.[1];
     if (period === undefined) return;
     this.#periodMs = Math.min(this.#periodMs ?? Infinity, Number(period) * 1000);
