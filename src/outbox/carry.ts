@@ -20,6 +20,7 @@ const ALL_COLUMNS: readonly string[] = [
   ...WAITING_COLUMNS,
   "state",
   "claim",
+  "claimed_at_ms",
   "claimed_until_ms",
   "settled_at_ms",
 ];
@@ -45,19 +46,19 @@ export function carry(
 ): number[] {
   const insert = insertEntry(into, ALL_COLUMNS);
   const attempts = from.prepare(
-    "select at_ms, took_ms, outcome, reason, pace_key from attempt where entry_id = ? order by id",
+    "select at_ms, took_ms, outcome, reason, claim, pace_key from attempt where entry_id = ? order by id",
   );
   const insertAttempt = into.prepare(
-    `insert into attempt (entry_id, at_ms, took_ms, outcome, reason, pace_key)
-     values (?, ?, ?, ?, ?, ?)`,
+    `insert into attempt (entry_id, at_ms, took_ms, outcome, reason, claim, pace_key)
+     values (?, ?, ?, ?, ?, ?, ?)`,
   );
   const rows = from.prepare(`select id, ${ALL_COLUMNS.join()} from entry where ${where}`).all();
   return rows.map((row) => {
     const id = insert(row);
     if (id !== undefined) {
       for (const attempt of attempts.all(row.id!)) {
-        const { at_ms, took_ms, outcome, reason, pace_key } = attempt;
-        insertAttempt.run(id, at_ms!, took_ms!, outcome!, reason!, pace_key!);
+        const { at_ms, took_ms, outcome, reason, claim, pace_key } = attempt;
+        insertAttempt.run(id, at_ms!, took_ms!, outcome!, reason!, claim!, pace_key!);
       }
     }
     return Number(row.id);

@@ -6,6 +6,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { carry } from "./carry.ts";
 import {
+  type Access,
   isBusy,
   isDamage,
   openDatabase,
@@ -36,6 +37,8 @@ export class Connection {
   readonly #statements = new Map<string, StatementSync>();
   /** Which files were opened, by suffix. */
   #files: readonly (string | undefined)[] = [];
+  /** How often a file was opened; one that is damaged or gone is followed by another. */
+  #generation = 0;
   /** Removed from its path, but open, and with entries that must not be lost. */
   #stray: DatabaseSync | undefined;
   #closed = false;
@@ -51,9 +54,10 @@ export class Connection {
     return new Connection(path, options);
   }
 
-  static visit(path: string): Connection {
+  /** The database of a listener that may be running. */
+  static visit(path: string, access: Access): Connection {
     const connection = new Connection(path, undefined);
-    connection.#database = visitDatabase(path);
+    connection.#database = visitDatabase(path, access);
     return connection;
   }
 
@@ -61,6 +65,11 @@ export class Connection {
     this.#closed = true;
     this.#release();
     this.#stray?.close();
+  }
+
+  /** Another number means that another file may be in use. */
+  get generation(): number {
+    return this.#generation;
   }
 
   /** The open database; only for use inside run(). */
@@ -141,6 +150,7 @@ export class Connection {
       throw error;
     }
     this.#database = database;
+    this.#generation++;
     this.#files = SUFFIXES.map((suffix) => fileAt(this.path + suffix));
     this.#trouble = undefined;
   }

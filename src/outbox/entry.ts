@@ -3,9 +3,13 @@
 import type { SQLOutputValue } from "node:sqlite";
 import type { Alert } from "../alerts/alert.ts";
 import type { Outcome } from "../alerts/outcome.ts";
+import type { ChannelState } from "./channel_states.ts";
 import { DamageError } from "./open.ts";
 
-export type EntryState = "waiting" | "delivered" | "dead" | "dropped";
+/** The states of an entry, in the order in which they are listed. */
+export const ENTRY_STATES = ["waiting", "delivered", "dead", "dropped", "rerouted"] as const;
+
+export type EntryState = typeof ENTRY_STATES[number];
 
 /** One alert for one channel, to be stored. */
 export interface NewEntry {
@@ -57,12 +61,40 @@ export interface Attempt {
   readonly reason: string;
 }
 
+/** The channel that takes what another one does not deliver. */
+export interface StandIn {
+  readonly channel: string;
+  /** How long an alert waits there for others to be told with it. */
+  readonly digestMs: number;
+  /** It may have back what it handed over itself: it works, or nobody else will tell it. */
+  readonly takesBack?: boolean;
+}
+
+/** A sender that its service has closed: when that was said, until when, and in what words. */
+export interface Pause {
+  readonly atMs: number;
+  readonly untilMs: number;
+  readonly reason: string;
+}
+
 /** How an attempt ended and what follows for its entry. */
 export interface Settlement {
   readonly attempt: Attempt;
   readonly paceKey?: string | undefined;
+  /** The service has closed the sender of that name. */
+  readonly pause?: Pause & { readonly sender: string } | undefined;
   /** When to try an entry again; undefined: not at all, it is delivered or dead. */
   nextTry?(entry: Entry): number | undefined;
+  /** Takes the entries that would be dead; undefined: nobody does. */
+  readonly standIn?: StandIn | undefined;
+  /** How the channel fares now, asked when it is written. */
+  channelState?(): ChannelState | undefined;
+}
+
+/** An entry that was settled, and the state that it has now. */
+export interface Settled {
+  readonly entry: Entry;
+  readonly state: EntryState;
 }
 
 /** What entryOf needs of a row. */

@@ -39,10 +39,13 @@ export function openDatabase(path: string, options: OpenOptions): DatabaseSync {
   }
 }
 
-/** The database of somebody else, to read and change entries. Creates and repairs nothing. */
-export function visitDatabase(path: string): DatabaseSync {
+/** What a visitor may do: look, or change entries too. */
+export type Access = "read" | "write";
+
+/** The database of somebody else. Creates and repairs nothing. */
+export function visitDatabase(path: string, access: Access): DatabaseSync {
   if (!Deno.statSync(path).isFile) throw new Error(`"${path}" is not a file`);
-  const database = new DatabaseSync(path);
+  const database = new DatabaseSync(path, { readOnly: access === "read" });
   try {
     database.exec(`pragma busy_timeout = ${BUSY_MS}; pragma foreign_keys = on;`);
     const version = versionOf(database);
@@ -137,7 +140,10 @@ function prepare(path: string, options: OpenOptions): DatabaseSync {
 function proveTables(database: DatabaseSync): void {
   try {
     database.exec(
-      "select 1 from entry limit 1; select 1 from attempt limit 1; select 1 from pause;",
+      "select 1 from entry limit 1; select 1 from attempt limit 1; select 1 from pause; select 1 from channel; " +
+        "select 1 from process; select 1 from gap; select 1 from note; " +
+        "select 1 from incident limit 1; select 1 from incident_process limit 1; " +
+        "select 1 from tally limit 1; select 1 from silence limit 1; select 1 from request limit 1;",
     );
   } catch (error) {
     // Our number is in the header, and our tables are not there.

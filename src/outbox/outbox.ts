@@ -3,11 +3,10 @@
 // holds the claim may settle it. Dead entries stay, with every attempt's reason, until they
 // are retried, dropped, or too old.
 
-import type { Outcome } from "../alerts/outcome.ts";
 import { carry } from "./carry.ts";
+import { ChannelStates } from "./channel_states.ts";
 import { Connection, type KeepOptions } from "./connection.ts";
 import {
-  type Attempt,
   type Claim,
   type Entry,
   ENTRY_COLUMNS,
@@ -15,27 +14,23 @@ import {
   type EntryState,
   type Lease,
   type NewEntry,
+  type Pause,
+  type Settled,
   type Settlement,
 } from "./entry.ts";
-import { readDamaged } from "./open.ts";
+import { handOver, type RerouteStep, rerouteStep } from "./reroute.ts";
+import { IncidentStore, type RuleChanges } from "./incident_store.ts";
+import { RequestStore } from "./request_store.ts";
+import { type RosterChanges, RosterStore } from "./roster_store.ts";
+import { type Limit, makeRoom, type Retention, sweepStep } from "./space.ts";
+import { StoredEntries } from "./stored_entries.ts";
 
+export type * from "./channel_states.ts";
 export type * from "./entry.ts";
+export type { Limit, Retention } from "./space.ts";
 
 /** The file's name inside state_dir. */
 export const OUTBOX_FILE = "superbell.db";
-
-/** What retention may keep. */
-export interface Retention {
-  readonly keepMs: number;
-  /** The file and its -wal. */
-  readonly maxBytes: number;
-}
-
-/** What an outbox in memory may hold. */
-export interface Limit {
-  readonly entries: number;
-  readonly bytes: number;
-}
 
 /** Waiting entries that nobody will ever take, and what makes them so. */
 export interface Hopeless {
@@ -45,21 +40,46 @@ export interface Hopeless {
   readonly sinceMs: number | undefined;
 }
 
+/** What is stored together with entries. */
+export interface Beside {
+  readonly roster?: () => RosterChanges;
+  readonly rules?: () => RuleChanges;
+}
+
+/** At most `count` messages in any `perMs` by whoever sends with this key. */
+export interface Pace {
+  readonly key: string;
+  readonly count: number;
+  readonly perMs: number;
+}
+
 /** No wait that a service orders lasts longer: beyond that the clock was set back. */
 export const LONGEST_PAUSE_MS = 24 * 60 * 60 * 1000;
 
-/** So many entries are swept, given up or moved in one go: some milliseconds. */
+/** So many entries are given up or moved in one go: some milliseconds. */
 const BATCH = 100;
-
-/** So many pages go back to the disk in one go. */
-const PAGES = 1000;
 
 /** The queue. One database, used by one listener and now and then by `superbell outbox`. */
 export class Outbox {
   readonly #connection: Connection;
+  /** What lies in it, for those who ask. */
+  readonly entries: StoredEntries;
+  /** What is known of the processes. */
+  readonly roster: RosterStore;
+  /** What the rules remember. */
+  readonly incidents: IncidentStore;
+  /** What commands ask for. */
+  readonly requests: RequestStore;
+  /** How the channels fare. */
+  readonly channels: ChannelStates;
 
   private constructor(connection: Connection) {
     this.#connection = connection;
+    this.entries = new StoredEntries(connection);
+    this.roster = new RosterStore(connection);
+    this.incidents = new IncidentStore(connection);
+    this.requests = new RequestStore(connection);
+    this.channels = new ChannelStates(connection);
   }
 
   /**
@@ -75,18 +95,6 @@ export class Outbox {
     const outbox = Outbox.keep(path, options);
     outbox.follow();
     return outbox;
-  }
-
-  /** The outbox of a listener that may be running; creates and repairs nothing. */
-  static visit(path: string): Outbox {
-    return new Outbox(Connection.visit(path));
-  }
-
-  /** The entries of a damaged file that can still be read. */
-  static readDamaged(path: string): Entry[] {
-    const rows = readDamaged(path, { columns: ENTRY_COLUMNS, where: "true" });
-    const entries = new Map([...rows].map(entryOf).map((entry) => [entry.id, entry]));
-    return [...entries.values()].sort((left, right) => left.id - right.id);
   }
 
   get path(): string {
@@ -107,8 +115,11 @@ export class Outbox {
     this.#connection.close();
   }
 
-  /** Stores the entries in one transaction; answers how many were new. */
-  enqueue(entries: readonly NewEntry[], nowMs: number): number {
+  /**
+   * Stores the entries, and what else has changed, in one transaction; answers how many entries
+   * were new.
+   */
+  enqueue(entries: readonly NewEntry[], nowMs: number, { roster, rules }: Beside = {}): number {
     const insertAll = () => {
       let added = 0;
       for (const { alert, channel, digestMs = 0 } of entries) {
@@ -118,10 +129,13 @@ export class Outbox {
         ).run(alert.id, channel, JSON.stringify(alert), nowMs, nowMs, nowMs + digestMs);
         added += Number(changes);
       }
+      if (roster !== undefined) this.roster.writeInside(roster());
+      if (rules !== undefined) this.incidents.writeInside(rules());
       return added;
     };
     // A single statement is its own transaction.
-    return entries.length > 1 ? this.#transaction(insertAll) : this.#run(insertAll);
+    const isSingle = entries.length === 1 && roster === undefined && rules === undefined;
+    return isSingle ? this.#run(insertAll) : this.#transaction(insertAll);
   }
 
   /** Takes the channel's entries that are due longest, for the time of the lease. */
@@ -140,12 +154,12 @@ export class Outbox {
       ).get(channel, nowMs, ...held);
       if (first === undefined) return undefined;
       const rows = this.#sql(
-        `update entry set claim = ?, claimed_until_ms = ? where id in (
+        `update entry set claim = ?, claimed_at_ms = ?, claimed_until_ms = ? where id in (
            select id from entry where state = 'waiting' and channel = ? and due_at_ms <= ?
              and (claim is null or claimed_until_ms not between ? and ?)
            order by due_at_ms, id limit ?)
          returning ${ENTRY_COLUMNS}`,
-      ).all(token, nowMs + leaseMs, channel, nowMs + aheadMs, ...held, most);
+      ).all(token, nowMs, nowMs + leaseMs, channel, nowMs + aheadMs, ...held, most);
       const [oldest, ...others] = rows.map(entryOf)
         .sort((left, right) => left.dueAtMs - right.dueAtMs || left.id - right.id);
       return oldest === undefined ? undefined : { token, entries: [oldest, ...others] };
@@ -167,50 +181,96 @@ export class Outbox {
 
   /**
    * Writes an attempt's end down, also for entries that were dropped meanwhile: it was made, and
-   * counts against the pace. Answers those that the claim still held.
+   * counts against the pace. Answers those that the claim still held, with their new state.
    */
-  settle(claim: Claim, settlement: Settlement): readonly Entry[] {
-    const { attempt } = settlement;
+  settle(claim: Claim, settlement: Settlement): readonly Settled[] {
+    return this.#transaction(() => {
+      const channel = settlement.channelState?.();
+      if (channel !== undefined) this.channels.write(channel);
+      const { pause } = settlement;
+      if (pause !== undefined) this.pause(pause.sender, pause);
+      const held = this.#heldBy(claim.token);
+      return claim.entries.flatMap((entry, index) => {
+        const id = held.get(entry.alert.id);
+        // One message counts once against the service's limit, however many it tells.
+        const paceKey = index === 0 ? settlement.paceKey : undefined;
+        this.#insertAttempt(id ?? this.#idOf(entry), { ...settlement, paceKey, claim });
+        if (id === undefined) {
+          this.#countAttempt(entry);
+          return [];
+        }
+        return [{ entry, state: this.#settleEntry({ ...entry, id }, settlement) }];
+      });
+    });
+  }
+
+  /** The numbers of the entries that the claim still holds, by alert: it is for one channel. */
+  #heldBy(token: string): ReadonlyMap<string, number> {
+    const rows = this.#sql("select id, alert_id from entry where claim = ?").all(token);
+    return new Map(rows.map(({ id, alert_id }) => [String(alert_id), Number(id)]));
+  }
+
+  /** By what it is: it may have been carried into another file, where it has another number. */
+  #idOf({ alert, channel }: Entry): number | undefined {
+    const row = this.#sql("select id from entry where alert_id = ? and channel = ?")
+      .get(alert.id, channel);
+    return row === undefined ? undefined : Number(row.id);
+  }
+
+  #insertAttempt(
+    entryId: number | undefined,
+    { attempt, paceKey, claim }: Settlement & { readonly claim: Claim },
+  ): void {
+    if (entryId === undefined) return;
+    const { atMs, tookMs, outcome, reason } = attempt;
+    this.#sql(
+      `insert into attempt (entry_id, at_ms, took_ms, outcome, reason, claim, pace_key)
+       values (?, ?, ?, ?, ?, ?, ?)`,
+    ).run(entryId, atMs, tookMs, outcome, reason, claim.token, paceKey ?? null);
+  }
+
+  /** Of an entry that the claim no longer holds. */
+  #countAttempt({ alert, channel }: Entry): void {
+    this.#sql("update entry set attempts = attempts + 1 where alert_id = ? and channel = ?")
+      .run(alert.id, channel);
+  }
+
+  /** The entry's new state. */
+  #settleEntry(entry: Entry, settlement: Settlement): EntryState {
+    const { attempt, standIn } = settlement;
     const endMs = attempt.atMs + attempt.tookMs;
-    return this.#transaction(() =>
-      claim.entries.filter((entry, index) => {
-        // By what it is and not by its number: it may have been carried into another file.
-        const key = [entry.alert.id, entry.channel] as const;
-        this.#sql(
-          `insert into attempt (entry_id, at_ms, took_ms, outcome, reason, pace_key)
-           select id, ?, ?, ?, ?, ? from entry where alert_id = ? and channel = ?`,
-        ).run(
-          attempt.atMs,
-          attempt.tookMs,
-          attempt.outcome,
-          attempt.reason,
-          // One message counts once against the service's limit, however many it tells.
-          index === 0 ? settlement.paceKey ?? null : null,
-          ...key,
-        );
-        this.#sql("update entry set attempts = attempts + 1 where alert_id = ? and channel = ?")
-          .run(...key);
-        const dueAtMs = settlement.nextTry?.(entry);
-        const state = attempt.outcome === "delivered"
-          ? "delivered"
-          : dueAtMs === undefined
-          ? "dead"
-          : "waiting";
-        const { changes } = this.#sql(
-          `update entry set state = ?, due_at_ms = ?, settled_at_ms = ?, reason = ?,
-             claim = null, claimed_until_ms = null
-           where alert_id = ? and channel = ? and claim = ?`,
-        ).run(
-          state,
-          dueAtMs ?? endMs,
-          state === "waiting" ? null : endMs,
-          attempt.reason,
-          ...key,
-          claim.token,
-        );
-        return changes > 0;
-      })
+    const dueAtMs = settlement.nextTry?.(entry);
+    const isDead = attempt.outcome !== "delivered" && dueAtMs === undefined;
+    const handedOver = isDead && standIn !== undefined
+      ? handOver(this.#connection, entry, { to: standIn, why: attempt.reason, nowMs: endMs })
+      : undefined;
+    const state = attempt.outcome === "delivered"
+      ? "delivered"
+      : dueAtMs !== undefined
+      ? "waiting"
+      : handedOver === undefined
+      ? "dead"
+      : "rerouted";
+    this.#sql(
+      `update entry set state = ?, due_at_ms = ?, settled_at_ms = ?, reason = ?,
+         attempts = attempts + 1, claim = null, claimed_until_ms = null
+       where id = ?`,
+    ).run(
+      state,
+      dueAtMs ?? endMs,
+      state === "waiting" ? null : endMs,
+      handedOver?.reason ?? attempt.reason,
+      entry.id,
     );
+    return state;
+  }
+
+  /**
+   * Hands a batch of a channel's waiting entries over to another one. Call it again behind
+   * `last`, with a pause for others in between.
+   */
+  reroute(from: string, step: Parameters<typeof rerouteStep>[2]): RerouteStep {
+    return rerouteStep(this.#connection, from, step);
   }
 
   /** Stores the entries' alerts again, which now say more. */
@@ -251,113 +311,66 @@ export class Outbox {
     return this.#run(() => Number(this.#sql("pragma data_version").get()!.data_version));
   }
 
-  /** When a sender with this key may send again; `nowMs` or earlier means now. */
-  paceFreeAtMs(
-    pace: { readonly key: string; readonly count: number; readonly perMs: number },
-    nowMs: number,
-  ): number {
-    const pause = this.#run(() =>
-      this.#sql("select until_ms from pause where pace_key = ? and until_ms <= ?")
-        .get(pace.key, nowMs + LONGEST_PAUSE_MS)
-    );
-    // The count-th last attempt must have left the window. One that lies in the future is
-    // older than a clock that was set back, and says nothing.
-    const last = this.#run(() =>
+  /**
+   * When a sender with this key may send again; `nowMs` or earlier means now. `others` are the
+   * times of attempts that lie elsewhere.
+   */
+  paceFreeAtMs(pace: Pace, nowMs: number, others: readonly number[] = []): number {
+    const times = [...this.attemptTimes(pace, nowMs), ...others]
+      .sort((left, right) => right - left);
+    // The count-th last attempt must have left the window.
+    const last = times[pace.count - 1];
+    const freeMs = last === undefined ? 0 : last + pace.perMs + 1;
+    return Math.max(freeMs, this.pausedUntilMs(pace.key, nowMs));
+  }
+
+  /** When the last attempts within the window began, as many as the pace counts. */
+  attemptTimes(pace: Pace, nowMs: number): readonly number[] {
+    // One that lies in the future is older than a clock that was set back, and says nothing.
+    return this.#run(() =>
       this.#sql(
         `select at_ms from attempt where pace_key = ? and at_ms between ? and ?
-         order by at_ms desc limit 1 offset ?`,
-      ).get(pace.key, nowMs - pace.perMs, nowMs, pace.count - 1)
-    );
-    const freeMs = typeof last?.at_ms === "number" ? last.at_ms + pace.perMs + 1 : 0;
-    return Math.max(freeMs, typeof pause?.until_ms === "number" ? pause.until_ms : 0);
+         order by at_ms desc limit ?`,
+      ).all(pace.key, nowMs - pace.perMs, nowMs, pace.count)
+    ).map((row) => Number(row.at_ms));
   }
 
-  /** Closes a sender until the given time. */
-  pause(paceKey: string, pause: { readonly untilMs: number; readonly reason: string }): void {
-    this.#run(() =>
-      this.#sql("insert or replace into pause (pace_key, until_ms, reason) values (?, ?, ?)")
-        .run(paceKey, pause.untilMs, pause.reason)
-    );
+  /** Until when a sender is closed; 0: it is not. */
+  pausedUntilMs(sender: string, nowMs: number): number {
+    return this.pauseOf(sender, nowMs)?.untilMs ?? 0;
   }
 
-  /** Entries, the newest last; of one channel or state where asked for. */
-  list(
-    filter: {
-      readonly channel?: string | undefined;
-      readonly states?: readonly EntryState[];
-      readonly limit?: number;
-    } = {},
-  ): Entry[] {
-    const states = filter.states ?? ["waiting", "delivered", "dead", "dropped"];
-    return this.#run(() =>
+  /** What the service said when it closed the sender; undefined: it did not, or that is over. */
+  pauseOf(sender: string, nowMs: number): Pause | undefined {
+    const row = this.#run(() =>
       this.#sql(
-        `select * from (select ${ENTRY_COLUMNS} from entry
-           where (? is null or channel = ?) and state in (select value from json_each(?))
-           order by id desc limit ?) order by id`,
-      ).all(
-        filter.channel ?? null,
-        filter.channel ?? null,
-        JSON.stringify(states),
-        filter.limit ?? -1,
-      ).map(entryOf)
+        `select at_ms, until_ms, reason from pause
+         where pace_key = ? and until_ms > ? and until_ms <= ?`,
+      ).get(sender, nowMs, nowMs + LONGEST_PAUSE_MS)
+    );
+    if (row === undefined) return undefined;
+    return { atMs: Number(row.at_ms), untilMs: Number(row.until_ms), reason: String(row.reason) };
+  }
+
+  /** Closes a sender. Inside a transaction or alone. */
+  pause(sender: string, { atMs, untilMs, reason }: Pause): void {
+    this.#run(() =>
+      this.#sql(
+        "insert or replace into pause (pace_key, at_ms, until_ms, reason) values (?, ?, ?, ?)",
+      ).run(sender, atMs, untilMs, reason)
     );
   }
 
-  /** How many entries each state has. */
-  counts(): Readonly<Record<EntryState, number>> {
-    const counts = { waiting: 0, delivered: 0, dead: 0, dropped: 0 };
-    const rows = this.#run(() =>
-      this.#sql("select state, count(*) as n from entry group by state").all()
-    );
-    for (const row of rows) {
-      counts[row.state as EntryState] = Number(row.n);
-    }
-    return counts;
-  }
-
-  /** How many entries wait. */
-  waiting(): number {
+  /** How many entries wait, of one channel where asked for. */
+  waiting(channel?: string): number {
     return this.#run(() =>
-      Number(this.#sql("select count(*) as n from entry where state = 'waiting'").get()!.n)
-    );
-  }
-
-  /** One entry with its attempts, the oldest first. */
-  show(id: number): { readonly entry: Entry; readonly attempts: readonly Attempt[] } | undefined {
-    return this.#run(() => {
-      const row = this.#sql(`select ${ENTRY_COLUMNS} from entry where id = ?`).get(id);
-      if (row === undefined) return undefined;
-      const attempts = this.#sql(
-        "select at_ms, took_ms, outcome, reason from attempt where entry_id = ? order by id",
-      ).all(id).map((attempt): Attempt => ({
-        atMs: Number(attempt.at_ms),
-        tookMs: Number(attempt.took_ms),
-        outcome: attempt.outcome as Outcome["kind"],
-        reason: String(attempt.reason),
-      }));
-      return { entry: entryOf(row), attempts };
-    });
-  }
-
-  /** Makes dead or dropped entries wait again, and waiting ones due now; answers how many. */
-  retry(ids: readonly number[], nowMs: number): number {
-    return this.#forEach(
-      ids,
-      `update entry set state = 'waiting', due_at_ms = ?, settled_at_ms = null,
-         since_ms = case state when 'waiting' then since_ms else ? end
-       where id = ? and state <> 'delivered' and claim is null`,
-      [nowMs, nowMs],
-    );
-  }
-
-  /** Takes entries out of the queue for good; they stay visible until retention removes them. */
-  drop(ids: readonly number[], nowMs: number): number {
-    return this.#forEach(
-      ids,
-      `update entry set state = 'dropped', settled_at_ms = ?, reason = 'dropped by hand',
-         claim = null, claimed_until_ms = null
-       where id = ? and state in ('waiting', 'dead')`,
-      [nowMs],
+      Number(
+        channel === undefined
+          ? this.#sql("select count(*) as n from entry where state = 'waiting'").get()!.n
+          : this.#sql(
+            "select count(*) as n from entry where state = 'waiting' and channel = ?",
+          ).get(channel)!.n,
+      )
     );
   }
 
@@ -390,23 +403,33 @@ export class Outbox {
   }
 
   /**
+   * Makes so many of the channel's waiting entries dead, those that are due longest; at most a
+   * batch. Answers how many.
+   */
+  giveUpOldest(
+    channel: string,
+    { count, reason }: { readonly count: number; readonly reason: string },
+    nowMs: number,
+  ): number {
+    return this.#run(() => {
+      const { changes } = this.#sql(
+        `update entry set state = 'dead', settled_at_ms = ?,
+           reason = ? || coalesce('; before that: ' || reason, '')
+         where id in (
+           select id from entry where state = 'waiting' and channel = ? and claim is null
+           order by due_at_ms, id limit ?)`,
+      ).run(nowMs, reason, channel, Math.min(BATCH, count));
+      return Number(changes);
+    });
+  }
+
+  /**
    * Deletes a batch of settled entries that are too old, or of the oldest while the file is too
    * large; answers how many. Call it until it answers none, with a pause for others in between.
    */
-  sweep({ keepMs, maxBytes }: Retention, nowMs: number): number {
-    return this.#run(() => {
-      this.#sql("delete from pause where until_ms < ?").run(nowMs);
-      let removed = this.#removeSettled("settled_at_ms < ?", nowMs - keepMs);
-      if (removed === 0 && this.#bytes() > maxBytes) {
-        this.#checkpoint();
-        // What then still is too much waits: it is never thrown away unsaid.
-        if (this.#bytes() > maxBytes) removed = this.#removeSettled("true");
-      }
-      // exec() would step the pragma once, and each step frees one page.
-      this.#sql(`pragma incremental_vacuum(${PAGES})`).all();
-      if (removed === 0) this.#checkpoint();
-      return removed;
-    });
+  sweep(retention: Retention, nowMs: number): number {
+    return sweepStep(this.#connection, retention, nowMs) +
+      this.incidents.sweep({ keepMs: retention.keepMs, most: BATCH }, nowMs);
   }
 
   /**
@@ -414,21 +437,7 @@ export class Outbox {
    * these are gone.
    */
   makeRoom(count: number, limit: Limit): { readonly fits: boolean; readonly forgotten: number } {
-    return this.#run(() => {
-      const fits = () =>
-        Number(this.#sql("select count(*) as n from entry").get()!.n) + count <= limit.entries &&
-        this.#usedBytes() < limit.bytes;
-      let forgotten = 0;
-      while (!fits()) {
-        const rows = this.#sql(
-          `delete from entry where id in (select id from entry where state <> 'waiting'
-             order by state = 'dead', settled_at_ms limit ${BATCH}) returning state`,
-        ).all();
-        if (rows.length === 0) return { fits: false, forgotten };
-        forgotten += rows.filter(({ state }) => state === "dead").length;
-      }
-      return { fits: true, forgotten };
-    });
+    return makeRoom(this.#connection, count, limit);
   }
 
   /**
@@ -444,50 +453,11 @@ export class Outbox {
           where: `(claim is null or claimed_until_ms <= ${nowMs}) order by id limit ${BATCH}`,
         })
       );
-      this.#forEach(moved, "delete from entry where id = ?", []);
+      this.#transaction(() => {
+        for (const id of moved) this.#sql("delete from entry where id = ?").run(id);
+      });
       return moved.length;
     });
-  }
-
-  #removeSettled(condition: string, ...parameters: readonly number[]): number {
-    const { changes } = this.#sql(
-      `delete from entry where id in (select id from entry
-         where state <> 'waiting' and ${condition} order by settled_at_ms limit ${BATCH})`,
-    ).run(...parameters);
-    return Number(changes);
-  }
-
-  /** Brings the -wal into the file and cuts it; does nothing while another process reads it. */
-  #checkpoint(): void {
-    this.#sql("pragma wal_checkpoint(truncate)").all();
-  }
-
-  /** What the disk holds of us. */
-  #bytes(): number {
-    return this.#pragma("page_count") * this.#pragma("page_size") + this.#walBytes();
-  }
-
-  #usedBytes(): number {
-    return (this.#pragma("page_count") - this.#pragma("freelist_count")) *
-      this.#pragma("page_size");
-  }
-
-  #pragma(name: string): number {
-    return Number(this.#sql(`pragma ${name}`).get()![name]);
-  }
-
-  #walBytes(): number {
-    try {
-      return Deno.statSync(`${this.path}-wal`).size;
-    } catch {
-      return 0; // none: in memory, or nothing written yet
-    }
-  }
-
-  #forEach(ids: readonly number[], sql: string, parameters: readonly number[]): number {
-    return this.#transaction(() =>
-      ids.reduce((sum, id) => sum + Number(this.#sql(sql).run(...parameters, id).changes), 0)
-    );
   }
 
   #sql(text: string) {

@@ -5,13 +5,29 @@ import type { KeepOptions } from "./connection.ts";
 import { NewerError, type Sync } from "./open.ts";
 import { Outbox, OUTBOX_FILE } from "./outbox.ts";
 
+/** The lock's file inside state_dir. */
+const LOCK_FILE = "superbell.lock";
+
+/** A visitor looks at the lock by taking it for a moment: whoever finds it taken looks again. */
+const LOCK_TRIES = 3;
+const LOCK_PAUSE_MS = 20;
+
+/** Who holds the directory, as it stands in the lock's file for those who ask. */
+export interface Holder {
+  readonly pid: number;
+  readonly sinceMs: number;
+  readonly version: string;
+}
+
 /** The right to use the directory. It ends with the process, however that ends. */
 export class StateLock implements Disposable {
   readonly #stateDir: string;
+  readonly #holder: Holder | undefined;
   #file: Deno.FsFile | undefined;
 
-  constructor(stateDir: string) {
+  constructor(stateDir: string, holder?: Holder) {
     this.#stateDir = stateDir;
+    this.#holder = holder;
   }
 
   /**
@@ -20,13 +36,13 @@ export class StateLock implements Disposable {
    * twice as soon as one lets the other's claims go.
    */
   take(): void {
-    const path = `${this.#stateDir}/superbell.lock`;
+    const path = `${this.#stateDir}/${LOCK_FILE}`;
     if (this.#file !== undefined && isAt(path, this.#file)) return;
     Deno.mkdirSync(this.#stateDir, { recursive: true, mode: 0o700 });
     const file = Deno.openSync(path, { create: true, write: true, mode: 0o600 });
     let isOurs = false;
     try {
-      isOurs = file.tryLockSync(true);
+      isOurs = tryLock(file);
     } finally {
       if (!isOurs) file.close();
     }
@@ -38,12 +54,69 @@ export class StateLock implements Disposable {
     }
     this.#file?.close();
     this.#file = file;
+    this.#sign(file);
+  }
+
+  /** Says in the file who holds it. */
+  #sign(file: Deno.FsFile): void {
+    if (this.#holder === undefined) return;
+    try {
+      file.truncateSync();
+      file.writeSync(new TextEncoder().encode(JSON.stringify(this.#holder) + "\n"));
+    } catch {
+      // A full disk: it is held all the same, and nobody can say by whom.
+    }
   }
 
   [Symbol.dispose](): void {
     this.#file?.close();
     this.#file = undefined;
   }
+}
+
+/** What can be seen of the listener from outside. */
+export interface ListenerSeen {
+  /** Whether it runs now. */
+  readonly runs: boolean;
+  /** The one that runs, else the last one; undefined where it could not say. */
+  readonly holder: Holder | undefined;
+}
+
+/** Whether a listener uses the directory now; throws where that cannot be seen. */
+export function seeListener(stateDir: string): ListenerSeen {
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(`${stateDir}/${LOCK_FILE}`, { read: true });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return { runs: false, holder: undefined };
+    throw error;
+  }
+  try {
+    const runs = !file.tryLockSync(false);
+    if (!runs) file.unlockSync();
+    return { runs, holder: parseHolder(Deno.readTextFileSync(`${stateDir}/${LOCK_FILE}`)) };
+  } finally {
+    file.close();
+  }
+}
+
+/** Undefined for a file that was not written to its end. */
+function parseHolder(text: string): Holder | undefined {
+  try {
+    const { pid, sinceMs, version } = JSON.parse(text) as Partial<Holder>;
+    if (typeof pid !== "number" || typeof sinceMs !== "number") return undefined;
+    return { pid, sinceMs, version: String(version) };
+  } catch {
+    return undefined;
+  }
+}
+
+function tryLock(file: Deno.FsFile): boolean {
+  for (let tries = 1; !file.tryLockSync(true); tries++) {
+    if (tries === LOCK_TRIES) return false;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_PAUSE_MS);
+  }
+  return true;
 }
 
 /** Another listener holds the lock. */

@@ -2,8 +2,10 @@
 
 import { DatabaseSync } from "node:sqlite";
 import type { Alert } from "../../src/alerts/alert.ts";
+import { Connection } from "../../src/outbox/connection.ts";
 import { isDamage } from "../../src/outbox/open.ts";
 import { Outbox } from "../../src/outbox/outbox.ts";
+import { readableEntries, StoredEntries } from "../../src/outbox/stored_entries.ts";
 import { assert, assertEquals, assertMatch, assertThrows } from "../support/assert.ts";
 import { Folder } from "../support/folder.ts";
 import { ALERT } from "../support/message.ts";
@@ -50,22 +52,22 @@ function garbage(length: number): Uint8Array {
 /** Everything the listener does with an outbox. */
 function useAll(outbox: Outbox): void {
   outbox.releaseClaims();
-  outbox.counts();
-  outbox.list();
+  outbox.entries.counts();
+  outbox.entries.list();
   outbox.enqueue([entryFor("after the damage"), entryFor("and another")], NOW + 1);
   const claim = outbox.claim("c", { ...LEASE, nowMs: NOW + 1 })!;
   const attempt = { atMs: NOW, tookMs: 1, outcome: "retry", reason: "busy" } as const;
   outbox.settle(claim, { attempt, nextTry: () => NOW + 5, paceKey: "k" });
-  outbox.pause("k", { untilMs: NOW + 5, reason: "muted" });
+  outbox.pause("k", { atMs: NOW, untilMs: NOW + 5, reason: "muted" });
   outbox.paceFreeAtMs({ key: "k", count: 1, perMs: 10 }, NOW);
   outbox.nextDueMs("c");
-  outbox.show(claim.entries[0].id);
-  outbox.retry([claim.entries[0].id], NOW);
+  outbox.entries.show(claim.entries[0].id);
+  outbox.entries.retry([claim.entries[0].id], NOW);
   outbox.sweep({ keepMs: 1e12, maxBytes: 1e12 }, NOW);
 }
 
 function names(outbox: Outbox): Set<string> {
-  return new Set(outbox.list({ states: ["waiting"] }).map(({ alert }) => alert.id));
+  return new Set(outbox.entries.list({ states: ["waiting"] }).map(({ alert }) => alert.id));
 }
 
 /** How a file comes to be damaged, and how many of the 300 waiting entries must survive. */
@@ -412,7 +414,7 @@ Deno.test("Outbox of two processes gives every entry to exactly one of them", as
 
 for (const [what, { damage, aside }] of Object.entries(DAMAGES)) {
   if (!aside) continue;
-  Deno.test(`Outbox.visit() leaves a file alone ${what}, under a running listener`, () => {
+  Deno.test(`Connection.visit() leaves a file alone ${what}, under a running listener`, () => {
     using folder = new Folder();
     const path = folder.file("superbell.db");
     filled(path);
@@ -421,12 +423,13 @@ for (const [what, { damage, aside }] of Object.entries(DAMAGES)) {
     const before = [...Deno.readDirSync(folder.path)].map(({ name }) => name).sort();
     const { ino } = Deno.statSync(path);
     try {
-      const visitor = Outbox.visit(path);
+      const visitor = Connection.visit(path, "write");
+      const entries = new StoredEntries(visitor);
       try {
-        visitor.list();
-        visitor.show(200);
-        visitor.counts();
-        visitor.drop(Array.from({ length: COUNT }, (_, index) => index), NOW);
+        entries.list();
+        entries.show(200);
+        entries.counts();
+        entries.drop(Array.from({ length: COUNT }, (_, index) => index), NOW);
       } finally {
         visitor.close();
       }
@@ -441,21 +444,43 @@ for (const [what, { damage, aside }] of Object.entries(DAMAGES)) {
   });
 }
 
-Deno.test("Outbox.readDamaged() reads what can be read, in order, each once", () => {
+Deno.test("readableEntries() reads what can be read, in order, each once", () => {
   using folder = new Folder();
   const path = folder.file("superbell.db");
   filled(path);
   DAMAGES["with a page of garbage in the middle"]!.damage(path);
-  const ids = Outbox.readDamaged(path).map(({ id }) => id);
+  const ids = readableEntries(path).map(({ id }) => id);
   assert(ids.length > 350 && ids.length < COUNT, `${ids.length}`);
   assertEquals(ids, [...new Set(ids)].sort((left, right) => left - right));
   assertEquals([ids[0], ids.at(-1)], [1, COUNT]);
 });
 
-Deno.test("Outbox.visit() creates and migrates nothing", () => {
+Deno.test("Connection.visit() to read sees what a killed listener left, and changes nothing", () => {
   using folder = new Folder();
-  assertThrows(() => Outbox.visit(folder.file("none.db")), Deno.errors.NotFound);
-  assertThrows(() => Outbox.visit(folder.write("empty.db", "")), Error, "start the listener");
+  const path = folder.file("superbell.db");
+  const listener = open(path);
+  listener.enqueue([entryFor("a")], NOW);
+  // As after kill -9: nobody has brought the -wal into the file.
+  for (const suffix of ["", "-wal"]) Deno.copyFileSync(path + suffix, folder.file("left" + suffix));
+  listener.close();
+  const left = () => ["left", "left-wal"].map((name) => Deno.readFileSync(folder.file(name)));
+  const before = left();
+  const visitor = Connection.visit(folder.file("left"), "read");
+  const entries = new StoredEntries(visitor);
+  assertEquals(entries.list().map(({ alert }) => alert.id), ["a"]);
+  assertThrows(() => entries.drop([1], NOW), Error, "readonly database");
+  visitor.close();
+  assertEquals(left(), before);
+});
+
+Deno.test("Connection.visit() creates and migrates nothing", () => {
+  using folder = new Folder();
+  assertThrows(() => Connection.visit(folder.file("none.db"), "write"), Deno.errors.NotFound);
+  assertThrows(
+    () => Connection.visit(folder.write("empty.db", ""), "write"),
+    Error,
+    "start the listener",
+  );
   assertEquals([...Deno.readDirSync(folder.path)].map(({ name }) => name), ["empty.db"]);
   assertEquals(Deno.statSync(folder.file("empty.db")).size, 0);
 });

@@ -1,16 +1,11 @@
 // The queue, on real files that are closed and opened again in between.
 
 import type { Alert } from "../../src/alerts/alert.ts";
-import {
-  type Attempt,
-  type Claim,
-  type Entry,
-  Outbox,
-  type Retention,
-} from "../../src/outbox/outbox.ts";
+import { type Attempt, type Entry, Outbox, type Retention } from "../../src/outbox/outbox.ts";
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
 import { Folder } from "../support/folder.ts";
 import { ALERT } from "../support/message.ts";
+import { inAllStates } from "../support/outbox_bench.ts";
 
 const NOW = Date.UTC(2026, 10, 21, 2, 0, 0);
 const LEASE = { nowMs: NOW, leaseMs: 40_000 };
@@ -58,7 +53,7 @@ Deno.test("Outbox.enqueue() keeps an entry whole across a restart", () => {
   using bench = new Bench();
   const alert: Alert = { ...ALERT, text: "订单 🔥 \u0000 'quoted' \u2028", group: "交易" };
   assertEquals(bench.outbox.enqueue([{ alert, channel: "值班" }], NOW), 1);
-  assertEquals(bench.reopen().list(), [{
+  assertEquals(bench.reopen().entries.list(), [{
     id: 1,
     channel: "值班",
     alert,
@@ -79,14 +74,14 @@ Deno.test("Outbox.enqueue() stores the same alert for the same channel once", ()
   assertEquals(bench.outbox.enqueue(entries, NOW + 1), 0);
   assertEquals(bench.reopen().enqueue([entryFor("a")], NOW + 2), 0);
   assertEquals(bench.outbox.enqueue([], NOW), 0);
-  assertEquals(ids(bench.outbox.list()), ["a", "a", "b"]);
+  assertEquals(ids(bench.outbox.entries.list()), ["a", "a", "b"]);
 });
 
 Deno.test("Outbox.enqueue() stores all entries of an event or none", () => {
   using bench = new Bench();
   const broken = { alert: ALERT, channel: null as unknown as string };
   assertThrows(() => bench.outbox.enqueue([entryFor("a"), broken], NOW));
-  assertEquals(bench.outbox.counts().waiting, 0);
+  assertEquals(bench.outbox.entries.counts().waiting, 0);
   assertEquals(bench.outbox.enqueue([entryFor("a")], NOW), 1);
 });
 
@@ -134,9 +129,9 @@ Deno.test("Outbox.settle() is refused to one who no longer holds the claim", () 
   const delivered = attemptOf({ outcome: "delivered", reason: "ok" });
   const busy = attemptOf();
   assertEquals(bench.outbox.settle(late, { attempt: busy }).length, 0);
-  assertEquals(bench.outbox.show(1)?.entry.state, "waiting");
+  assertEquals(bench.outbox.entries.show(1)?.entry.state, "waiting");
   assertEquals(bench.outbox.settle(holder, { attempt: delivered }).length, 1);
-  assertEquals(bench.outbox.show(1)?.attempts, [busy, delivered], "but it was made");
+  assertEquals(bench.outbox.entries.show(1)?.attempts, [busy, delivered], "but it was made");
 });
 
 const ENDS = [
@@ -154,7 +149,7 @@ for (const { outcome, dueAtMs, state } of ENDS) {
     const claim = bench.outbox.claim("c", LEASE)!;
     const attempt = attemptOf({ outcome, reason: "因为" });
     assertEquals(bench.outbox.settle(claim, { attempt, nextTry: () => dueAtMs }).length, 1);
-    assertEquals(bench.reopen().show(1), {
+    assertEquals(bench.reopen().entries.show(1), {
       entry: {
         ...claim.entries[0],
         state,
@@ -180,65 +175,6 @@ Deno.test("Outbox.nextDueMs() is the time of the channel's next unclaimed entry"
   assertEquals(bench.outbox.claim("c", { ...LEASE, nowMs: NOW + 7000 })?.entries[0].attempts, 1);
 });
 
-/** One entry in each state: 1 waiting, 2 delivered, 3 dead, 4 dropped, 5 claimed. */
-function inAllStates(outbox: Outbox): void {
-  const outcomes = ["delivered", "rejected"] as const;
-  for (const [index, outcome] of outcomes.entries()) {
-    outbox.enqueue([entryFor(`x${index}`, "e")], NOW);
-    outbox.settle(outbox.claim("e", LEASE)!, { attempt: attemptOf({ outcome }) });
-  }
-  outbox.enqueue([entryFor("dropped", "e")], NOW);
-  outbox.drop([3], NOW);
-  outbox.enqueue([entryFor("waiting", "c")], NOW);
-  outbox.enqueue([entryFor("claimed", "d")], NOW);
-  outbox.claim("d", LEASE);
-}
-
-Deno.test("Outbox.retry() sends dead, dropped and waiting entries again, no others", () => {
-  using bench = new Bench();
-  inAllStates(bench.outbox);
-  assertEquals(bench.outbox.retry([1, 2, 3, 4, 5, 99], NOW + 500), 3);
-  const seen = bench.reopen().list().map((entry) => ({
-    state: entry.state,
-    createdAtMs: entry.createdAtMs - NOW,
-    sinceMs: entry.sinceMs - NOW,
-    dueAtMs: entry.dueAtMs - NOW,
-    settledAtMs: entry.settledAtMs,
-  }));
-  const again = { state: "waiting", createdAtMs: 0, dueAtMs: 500, settledAtMs: undefined } as const;
-  assertEquals(seen, [
-    { state: "delivered", createdAtMs: 0, sinceMs: 0, dueAtMs: 5, settledAtMs: NOW + 5 },
-    { ...again, sinceMs: 500 },
-    { ...again, sinceMs: 500 },
-    { ...again, sinceMs: 0 },
-    { state: "waiting", createdAtMs: 0, sinceMs: 0, dueAtMs: 0, settledAtMs: undefined },
-  ]);
-});
-
-Deno.test("Outbox.drop() takes waiting, claimed and dead entries out of the queue", () => {
-  using bench = new Bench();
-  inAllStates(bench.outbox);
-  const claim: Claim = { token: "", entries: [bench.outbox.list({ channel: "d" })[0]!] };
-  assertEquals(bench.outbox.drop([1, 2, 3, 4, 5, 99], NOW + 500), 3);
-  assertEquals(bench.outbox.counts(), { waiting: 0, delivered: 1, dead: 0, dropped: 4 });
-  assertEquals(bench.outbox.settle(claim, { attempt: attemptOf() }).length, 0);
-  assertEquals(bench.outbox.show(4)?.entry.reason, "dropped by hand");
-  assertEquals(bench.outbox.drop([], NOW), 0);
-});
-
-Deno.test("Outbox.list() filters by channel and state, and shows the newest", () => {
-  using bench = new Bench();
-  inAllStates(bench.outbox);
-  const numbers = (entries: readonly Entry[]) => entries.map(({ id }) => id);
-  assertEquals(numbers(bench.outbox.list()), [1, 2, 3, 4, 5]);
-  assertEquals(numbers(bench.outbox.list({ limit: 2 })), [4, 5]);
-  assertEquals(numbers(bench.outbox.list({ channel: "e" })), [1, 2, 3]);
-  assertEquals(numbers(bench.outbox.list({ states: ["dead", "dropped"] })), [2, 3]);
-  assertEquals(numbers(bench.outbox.list({ states: [] })), []);
-  assertEquals(numbers(bench.outbox.list({ channel: "' or 1=1 --" })), []);
-  assertEquals(bench.outbox.show(99), undefined);
-});
-
 const PACE = { key: "robot", count: 3, perMs: 60_000 };
 
 Deno.test("Outbox.paceFreeAtMs() counts attempts in the window, across a restart", () => {
@@ -260,21 +196,21 @@ Deno.test("Outbox.paceFreeAtMs() counts attempts in the window, across a restart
 
 Deno.test("Outbox.pause() closes one sender until its time, across a restart", () => {
   using bench = new Bench();
-  bench.outbox.pause("robot", { untilMs: NOW + 600_000, reason: "muted" });
+  bench.outbox.pause("robot", { atMs: NOW, untilMs: NOW + 600_000, reason: "muted" });
   assertEquals(bench.reopen().paceFreeAtMs(PACE, NOW), NOW + 600_000);
   assertEquals(bench.outbox.paceFreeAtMs({ ...PACE, key: "another" }, NOW), 0);
-  bench.outbox.pause("robot", { untilMs: NOW + 5, reason: "shorter" });
+  bench.outbox.pause("robot", { atMs: NOW, untilMs: NOW + 5, reason: "shorter" });
   assertEquals(bench.outbox.paceFreeAtMs(PACE, NOW), NOW + 5);
 });
 
 Deno.test("Outbox.sweep() removes settled entries that are too old, and nothing that waits", () => {
   using bench = new Bench();
   inAllStates(bench.outbox);
-  bench.outbox.pause("robot", { untilMs: NOW + 1, reason: "muted" });
+  bench.outbox.pause("robot", { atMs: NOW, untilMs: NOW + 1, reason: "muted" });
   const retention = { keepMs: 1000, maxBytes: 1024 ** 3 };
   assertEquals(bench.outbox.sweep(retention, NOW + 1000), 0);
   assertEquals(bench.outbox.sweep(retention, NOW + 10_000), 3);
-  assertEquals(ids(bench.reopen().list()), ["waiting", "claimed"]);
+  assertEquals(ids(bench.reopen().entries.list()), ["waiting", "claimed"]);
   assertEquals(bench.outbox.sweep(retention, NOW - 10_000), 0);
 });
 
@@ -293,17 +229,26 @@ Deno.test("Outbox.sweep() removes the oldest settled entries until the file is s
     Array.from({ length: 2000 }, (_, index) => ({ alert: alert(`old${index}`), channel: "c" })),
     NOW,
   );
-  outbox.drop(outbox.list().map(({ id }) => id), NOW);
+  outbox.entries.drop(outbox.entries.list().map(({ id }) => id), NOW);
   outbox.enqueue([{ alert: alert("waiting"), channel: "c" }], NOW);
   const maxBytes = 8 * 1024 ** 2;
   const removed = sweepAll(outbox, { keepMs: 1e9, maxBytes });
   assert(removed >= 1000 && removed < 2000, `removed ${removed}`);
-  assertEquals(outbox.counts(), { waiting: 1, delivered: 0, dead: 0, dropped: 2000 - removed });
-  assertEquals(outbox.list({ limit: 2 }).map(({ alert: { id } }) => id), ["old1999", "waiting"]);
+  assertEquals(outbox.entries.counts(), {
+    waiting: 1,
+    delivered: 0,
+    dead: 0,
+    dropped: 2000 - removed,
+    rerouted: 0,
+  });
+  assertEquals(outbox.entries.list({ limit: 2 }).map(({ alert: { id } }) => id), [
+    "old1999",
+    "waiting",
+  ]);
   assertEquals(Deno.statSync(`${bench.folder}/superbell.db-wal`).size, 0);
   assert(Deno.statSync(`${bench.folder}/superbell.db`).size <= maxBytes);
   assertEquals(sweepAll(bench.outbox, { keepMs: 1e9, maxBytes: 1 }), 2000 - removed);
-  assertEquals(bench.outbox.counts().waiting, 1);
+  assertEquals(bench.outbox.entries.counts().waiting, 1);
 });
 
 Deno.test("Outbox.moveTo() hands over whatever is not being sent, with its attempts", () => {
@@ -311,12 +256,14 @@ Deno.test("Outbox.moveTo() hands over whatever is not being sent, with its attem
   bench.outbox.enqueue([entryFor("another")], NOW);
   const memory = Outbox.open(":memory:", { nowMs: NOW });
   inAllStates(memory);
-  const before = memory.list().map(({ id }) => memory.show(id)!);
+  const before = memory.entries.list().map(({ id }) => memory.entries.show(id)!);
   assertEquals(memory.moveTo(bench.outbox, NOW), 4);
   assertEquals(memory.moveTo(bench.outbox, NOW), 0);
-  assertEquals(ids(memory.list()), ["claimed"]);
+  assertEquals(ids(memory.entries.list()), ["claimed"]);
   assertEquals(memory.moveTo(bench.outbox, NOW + 40_000), 1, "its lease has ended");
-  const after = bench.outbox.list().slice(1).map(({ id }) => bench.outbox.show(id)!);
+  const after = bench.outbox.entries.list().slice(1).map(({ id }) =>
+    bench.outbox.entries.show(id)!
+  );
   assertEquals(
     after,
     before.map(({ entry, attempts }) => ({ entry: { ...entry, id: entry.id + 1 }, attempts })),
@@ -341,9 +288,15 @@ Deno.test("Outbox.giveUp() ends what waits for channels that are gone, and what 
   assertEquals([...bench.outbox.giveUp(old, NOW)], [["c", 1]]);
   bench.outbox.releaseClaims();
   assertEquals([...bench.outbox.giveUp(old, NOW)], [["c", 1]]);
-  assertEquals(bench.outbox.counts(), { waiting: 1, delivered: 0, dead: 252, dropped: 0 });
+  assertEquals(bench.outbox.entries.counts(), {
+    waiting: 1,
+    delivered: 0,
+    dead: 252,
+    dropped: 0,
+    rerouted: 0,
+  });
   assertEquals(
-    [1, 251, 252].map((id) => bench.outbox.show(id)?.entry.reason),
+    [1, 251, 252].map((id) => bench.outbox.entries.show(id)?.entry.reason),
     [
       "the configuration has no channel of this name",
       "it waited too long without an attempt; before that: busy",
@@ -368,15 +321,21 @@ Deno.test("Outbox shares its file with a second process", () => {
   assertEquals(beside.claim("c", LEASE)?.entries[0].alert.id, "a");
   assertEquals(bench.outbox.claim("c", LEASE)?.entries[0].alert.id, "b");
   assertEquals(beside.claim("c", LEASE), undefined);
-  assertEquals(beside.drop([2], NOW), 1);
-  assertEquals(bench.outbox.counts(), { waiting: 1, delivered: 0, dead: 0, dropped: 1 });
+  assertEquals(beside.entries.drop([2], NOW), [2]);
+  assertEquals(bench.outbox.entries.counts(), {
+    waiting: 1,
+    delivered: 0,
+    dead: 0,
+    dropped: 1,
+    rerouted: 0,
+  });
   beside.close();
 });
 
 Deno.test("Outbox refuses to work after close()", () => {
   using bench = new Bench();
   bench.outbox.close();
-  assertThrows(() => bench.outbox.counts(), Error, "database is not open");
+  assertThrows(() => bench.outbox.entries.counts(), Error, "database is not open");
   bench.outbox = bench.second();
 });
 
@@ -399,11 +358,15 @@ Deno.test("Outbox.settle() settles every entry of a claim, and counts one messag
   using bench = new Bench();
   bench.outbox.enqueue([entryFor("a"), entryFor("b"), entryFor("x")], NOW);
   const claim = bench.outbox.claim("c", { ...LEASE, most: 10 })!;
-  bench.outbox.drop([2], NOW);
+  bench.outbox.entries.drop([2], NOW);
   const attempt = attemptOf({ outcome: "retry", reason: "busy" });
   const nextTry = ({ alert }: Entry) => alert.id === "x" ? undefined : NOW + 500;
   assertEquals(bench.outbox.settle(claim, { attempt, nextTry, paceKey: "robot" }).length, 2);
-  assertEquals(bench.outbox.list().map(({ state }) => state), ["waiting", "dropped", "dead"]);
+  assertEquals(bench.outbox.entries.list().map(({ state }) => state), [
+    "waiting",
+    "dropped",
+    "dead",
+  ]);
   // With a pace of two a minute another message may go: only one was counted.
   const pace = { key: "robot", count: 2, perMs: 60_000 };
   assertEquals(bench.outbox.paceFreeAtMs(pace, NOW + 10), 0);

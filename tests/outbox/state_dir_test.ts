@@ -2,7 +2,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 import { Outbox } from "../../src/outbox/outbox.ts";
-import { HeldError, openStateDir, StateLock } from "../../src/outbox/state_dir.ts";
+import { HeldError, openStateDir, seeListener, StateLock } from "../../src/outbox/state_dir.ts";
 import { assert, assertEquals, assertMatch, assertThrows } from "../support/assert.ts";
 import { Folder } from "../support/folder.ts";
 import { ALERT } from "../support/message.ts";
@@ -32,7 +32,7 @@ class Bench implements Disposable {
   }
 
   get ids(): string[] {
-    return this.outbox.list().map(({ alert }) => alert.id);
+    return this.outbox.entries.list().map(({ alert }) => alert.id);
   }
 
   [Symbol.dispose](): void {
@@ -66,6 +66,53 @@ Deno.test("StateLock.take() refuses the directory while another listener holds i
     `another superbell uses state_dir "${folder.path}"; give each listener a state_dir of its own, ` +
       `and leave numprocs at 1`,
   );
+});
+
+Deno.test("seeListener() tells who holds the directory, and takes nothing from anybody", () => {
+  using folder = new Folder();
+  assertEquals(seeListener(folder.path), { runs: false, holder: undefined });
+  assertEquals([...Deno.readDirSync(folder.path)], []);
+  const first = { pid: 4711, sinceMs: NOW, version: "0.1.0" };
+  {
+    using lock = new StateLock(folder.path, first);
+    lock.take();
+    assertEquals(seeListener(folder.path), { runs: true, holder: first });
+    lock.take();
+    assertEquals(seeListener(folder.path), { runs: true, holder: first });
+  }
+  assertEquals(seeListener(folder.path), { runs: false, holder: first });
+  const second = { pid: 4, sinceMs: NOW + 1, version: "0.2" };
+  using lock = new StateLock(folder.path, second);
+  lock.take();
+  assertEquals(seeListener(folder.path), { runs: true, holder: second });
+  folder.write("superbell.lock", "{");
+  assertEquals(seeListener(folder.path), { runs: true, holder: undefined });
+});
+
+Deno.test("StateLock.take() is not kept away by those who look", async () => {
+  using folder = new Folder();
+  folder.write("superbell.lock", "");
+  const source = new URL("../../src/outbox/state_dir.ts", import.meta.url).href;
+  const script = folder.write(
+    "look.ts",
+    `import { seeListener } from ${JSON.stringify(source)};
+     console.log("looking");
+     while (true) seeListener(${JSON.stringify(folder.path)});`,
+  );
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--unstable-raw-imports", script],
+    stdout: "piped",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  await reader.read();
+  for (let times = 0; times < 200; times++) {
+    using lock = new StateLock(folder.path);
+    lock.take();
+  }
+  child.kill("SIGKILL");
+  await child.status;
+  reader.releaseLock();
+  await child.stdout.cancel();
 });
 
 Deno.test("StateLock lets the directory go when the process that held it is killed", async () => {

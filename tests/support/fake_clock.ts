@@ -21,6 +21,11 @@ export class FakeClock implements Clock {
     return this.#nowMs;
   }
 
+  /** How many wait for a time. */
+  get sleepers(): number {
+    return this.#sleepers.length;
+  }
+
   monotonic(): number {
     return this.#nowMs - this.#jumpedMs;
   }

@@ -3,6 +3,7 @@
 import type { Alert } from "../../src/alerts/alert.ts";
 import { compose, type Message } from "../../src/alerts/compose.ts";
 import type { Language } from "../../src/alerts/messages.ts";
+import type { IncidentReport } from "../../src/rules/incident.ts";
 
 /** An alert about a crash of web:api. */
 export const ALERT: Alert = {
@@ -17,6 +18,19 @@ export const ALERT: Alert = {
   pid: 4242,
   fromState: "RUNNING",
   expected: false,
+};
+
+/** The incident that it opens. */
+export const INCIDENT: IncidentReport = {
+  id: "9f1c00aa",
+  kind: "firing",
+  number: 1,
+  sinceMs: ALERT.atMs,
+  ends: 1,
+  by: "process",
+  key: "web:api",
+  processes: [{ name: "api", group: "web" }],
+  count: 1,
 };
 
 /** The message about it. */

@@ -84,11 +84,16 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<stri
   }
 }
 
-/** The subject and the body of a mail with one part. */
+/** The subject and the text of a mail with one part, or with several of which the first is plain. */
 function read(mail: string): Pick<Mail, "subject" | "body"> {
   const end = mail.indexOf("\r\n\r\n");
   const head = mail.slice(0, end).replace(/\r\n[ \t]+/g, " ");
   const header = (name: string) => new RegExp(`^${name}: *(.*)$`, "im").exec(head)?.[1] ?? "";
+  const boundary = /^multipart\/.*boundary="?([^";]+)/i.exec(header("content-type"))?.[1];
+  if (boundary !== undefined) {
+    const [, first = ""] = mail.slice(end).split(`\r\n--${boundary}`);
+    return { subject: decodeWords(header("subject")), body: read(first.trimStart()).body };
+  }
   const body = mail.slice(end + 4);
   const encoding = header("content-transfer-encoding").toLowerCase();
   const plain = encoding === "base64"

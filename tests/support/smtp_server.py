@@ -24,6 +24,11 @@ def report(value):
     print(json.dumps(value), flush=True)
 
 
+def content(mail, kind):
+    part = mail.get_body((kind,))
+    return None if part is None else part.get_content()
+
+
 class Handler:
     async def handle_MAIL(self, server, session, envelope, address, mail_options):
         if address in refused:
@@ -49,7 +54,8 @@ class Handler:
             "from": envelope.mail_from,
             "to": envelope.rcpt_tos,
             "subject": str(mail["subject"]),
-            "text": mail.get_content(),
+            "text": content(mail, "plain"),
+            "html": content(mail, "html"),
             "headers": {name.lower(): str(value) for name, value in mail.items()},
             "raw_subject": [v for k, v in mail.raw_items() if k.lower() == "subject"][0],
             "hello": session.host_name,

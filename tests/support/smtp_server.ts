@@ -31,6 +31,8 @@ export interface ReceivedMail {
   readonly subject: string;
   readonly raw_subject: string;
   readonly text: string;
+  /** null where the mail has no such part. */
+  readonly html: string | null;
   /** By name in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly hello: string;

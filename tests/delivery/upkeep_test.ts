@@ -1,13 +1,13 @@
 // Upkeep with real outboxes and a clock that we move.
 
-import { Redactor } from "../src/config/secret.ts";
-import { Log } from "../src/log.ts";
-import { Outbox } from "../src/outbox/outbox.ts";
-import { Upkeep } from "../src/upkeep.ts";
-import { assert, assertEquals, assertThrows } from "./support/assert.ts";
-import { FakeClock } from "./support/fake_clock.ts";
-import { Folder } from "./support/folder.ts";
-import { ALERT } from "./support/message.ts";
+import { Redactor } from "../../src/config/secret.ts";
+import { Log } from "../../src/log.ts";
+import { Outbox } from "../../src/outbox/outbox.ts";
+import { Upkeep } from "../../src/delivery/upkeep.ts";
+import { assert, assertEquals, assertThrows } from "../support/assert.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { Folder } from "../support/folder.ts";
+import { ALERT } from "../support/message.ts";
 
 const NOW = Date.UTC(2026, 10, 21, 2, 0, 0);
 const MINUTE = 60_000;
@@ -62,9 +62,28 @@ Deno.test("Upkeep.run() gives up at once what waits for a channel that is gone, 
   await using bench = new Bench();
   bench.disk.enqueue(entriesFor("gone", 250), NOW);
   bench.disk.enqueue(entriesFor("c", 3), NOW);
+  for (const name of ["gone", "c"]) {
+    const outcome = { lastAtMs: NOW, lastOutcome: "retry", lastReason: "HTTP 503" } as const;
+    const told = { failingSinceMs: NOW, toldAtMs: NOW, toldSinceMs: NOW };
+    bench.disk.channels.write({
+      name,
+      ...outcome,
+      failures: 1,
+      ...told,
+      givenUp: 0,
+      held: undefined,
+    });
+  }
   bench.start();
   await bench.clock.advance(1000);
-  assertEquals(bench.disk.counts(), { waiting: 3, delivered: 0, dead: 250, dropped: 0 });
+  assertEquals(bench.disk.channels.list().map(({ name }) => name), ["c"]);
+  assertEquals(bench.disk.entries.counts(), {
+    waiting: 3,
+    delivered: 0,
+    dead: 250,
+    dropped: 0,
+    rerouted: 0,
+  });
   assertEquals(bench.log, [
     'ERROR gave up 250 entries for "gone": the configuration has no channel of this name; ' +
     "see superbell outbox list",
@@ -79,7 +98,13 @@ Deno.test("Upkeep.run() gives up what has waited too long, an hour after it coul
   await bench.clock.advance(30 * MINUTE);
   assertEquals(bench.disk.waiting(), 3);
   await bench.clock.advance(40 * MINUTE);
-  assertEquals(bench.disk.counts(), { waiting: 1, delivered: 0, dead: 2, dropped: 0 });
+  assertEquals(bench.disk.entries.counts(), {
+    waiting: 1,
+    delivered: 0,
+    dead: 2,
+    dropped: 0,
+    rerouted: 0,
+  });
 });
 
 Deno.test("Upkeep.run() does not give up what only a clock set forth makes old", async () => {
@@ -95,15 +120,15 @@ Deno.test("Upkeep.run() does not give up what only a clock set forth makes old",
 Deno.test("Upkeep.run() sweeps a minute after the start, in steps that let others work", async () => {
   await using bench = new Bench();
   bench.disk.enqueue(entriesFor("c", 1000), NOW);
-  bench.disk.drop(bench.disk.list().map(({ id }) => id), NOW - 8 * DAY);
+  bench.disk.entries.drop(bench.disk.entries.list().map(({ id }) => id), NOW - 8 * DAY);
   bench.start();
   await bench.clock.advance(59_000);
-  assertEquals(bench.disk.counts().dropped, 1000);
+  assertEquals(bench.disk.entries.counts().dropped, 1000);
   await bench.clock.advance(1000 + 50);
-  const { dropped } = bench.disk.counts();
+  const { dropped } = bench.disk.entries.counts();
   assert(dropped > 500 && dropped < 1000, `${dropped} left after 50 ms`);
   await bench.clock.advance(1000);
-  assertEquals(bench.disk.counts().dropped, 0);
+  assertEquals(bench.disk.entries.counts().dropped, 0);
 });
 
 Deno.test("Upkeep.run() brings memory onto the disk as soon as there is one, and says so", async () => {
@@ -117,7 +142,7 @@ Deno.test("Upkeep.run() brings memory onto the disk as soon as there is one, and
   Deno.mkdirSync(bench.folder.file("state"));
   await bench.clock.advance(11_000);
   assertEquals(bench.disk.waiting(), 250);
-  assertEquals(bench.memory.list(), []);
+  assertEquals(bench.memory.entries.list(), []);
   assertEquals(bench.log.slice(-2), [
     `INFO "${bench.disk.path}" can be used again`,
     "INFO stored 250 entries that were kept in memory",
@@ -134,6 +159,12 @@ Deno.test("Upkeep.end() stores what memory holds, dead ones too, or counts what 
   assertEquals(await ending, 3);
   Deno.mkdirSync(bench.folder.file("state"));
   assertEquals(await bench.upkeep.end(), 0);
-  assertEquals(bench.disk.counts(), { waiting: 2, delivered: 0, dead: 1, dropped: 0 });
-  assertEquals(bench.disk.show(1)?.attempts, [attempt]);
+  assertEquals(bench.disk.entries.counts(), {
+    waiting: 2,
+    delivered: 0,
+    dead: 1,
+    dropped: 0,
+    rerouted: 0,
+  });
+  assertEquals(bench.disk.entries.show(1)?.attempts, [attempt]);
 });

@@ -1,116 +1,21 @@
 // Delivery with a real outbox, channels written for the case, and a clock that we move.
 
-import type { Message } from "../src/alerts/compose.ts";
-import { closed, delivered, type Outcome, rejected, retry } from "../src/alerts/outcome.ts";
-import type { Channel, Pace, SendOptions } from "../src/channels/channel.ts";
-import { Redactor, Secret } from "../src/config/secret.ts";
-import { Delivery } from "../src/delivery.ts";
-import type { OpenChannel } from "../src/lane.ts";
-import { Log } from "../src/log.ts";
-import { Outbox } from "../src/outbox/outbox.ts";
-import { assert, assertEquals, assertLess, assertMatch } from "./support/assert.ts";
-import { FakeClock } from "./support/fake_clock.ts";
-import { Folder } from "./support/folder.ts";
-import { ALERT } from "./support/message.ts";
-
-const NOW = Date.UTC(2026, 10, 21, 2, 0, 0);
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const SECRET = "s3cr3t-t0ken";
-
-/** What a channel does with an attempt. */
-type Send = (message: Message, options: SendOptions) => Outcome | Promise<Outcome>;
-
-interface BenchOptions {
-  readonly channels: Readonly<Record<string, Send>>;
-  readonly pace?: Pace;
-  readonly timeoutMs?: number;
-  readonly concurrency?: number;
-  readonly digestMs?: number;
-  readonly giveUpAfterMs?: number;
-}
-
-/** A delivery with its outboxes; every attempt is noted with its second. */
-class Bench implements AsyncDisposable {
-  readonly #folder = new Folder();
-  readonly clock = new FakeClock(NOW);
-  readonly disk = Outbox.open(this.#folder.file("superbell.db"), { nowMs: NOW });
-  readonly memory = Outbox.open(":memory:", { nowMs: NOW });
-  readonly delivery: Delivery;
-  readonly log: string[] = [];
-  readonly sent: { channel: string; id: string; atS: number }[] = [];
-  #stopped = false;
-
-  constructor(options: BenchOptions) {
-    const redactor = new Redactor([new Secret(SECRET, "literal")]);
-    const channels = Object.entries(options.channels).map(([name, send]): OpenChannel => ({
-      name,
-      language: "en",
-      timeoutMs: options.timeoutMs ?? MINUTE,
-      concurrency: options.concurrency ?? 1,
-      digestMs: options.digestMs ?? 0,
-      channel: {
-        ...(options.pace && { pace: options.pace }),
-        send: async (message, sendOptions) => {
-          const atS = (this.clock.now() - NOW) / SECOND;
-          this.sent.push({ channel: name, id: message.id, atS });
-          return await send(message, sendOptions);
-        },
-      } satisfies Channel,
-    }));
-    this.delivery = new Delivery({
-      outboxes: [this.disk, this.memory],
-      channels,
-      retry: {
-        firstMs: 2 * SECOND,
-        mostMs: MINUTE,
-        giveUpAfterMs: options.giveUpAfterMs ?? 60 * MINUTE,
-      },
-      timeZone: "UTC",
-      clock: this.clock,
-      log: new Log({
-        level: "info",
-        redactor,
-        now: () => this.clock.now(),
-        write: (line) => void this.log.push(line.trimEnd()),
-      }),
-      redactor,
-      random: () => 0,
-    });
-    this.delivery.start();
-  }
-
-  /** Stores an alert for each channel and says so. */
-  store(id: string, ...channels: string[]): void {
-    const alert = { ...ALERT, id };
-    this.disk.enqueue(channels.map((channel) => ({ alert, channel })), this.clock.now());
-    this.delivery.wake(channels);
-  }
-
-  /** Stops, with the window passing by itself. */
-  async stop(windowMs: number): Promise<void> {
-    this.#stopped = true;
-    const stopped = this.delivery.stop(windowMs);
-    let done = false;
-    stopped.then(() => done = true);
-    for (let round = 0; !done && round < 100; round++) await this.clock.advance(SECOND);
-    assert(done, "stop() never ended");
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#stopped) await this.stop(0);
-    this.disk.close();
-    this.memory.close();
-    this.#folder[Symbol.dispose]();
-  }
-}
-
-const seconds = (bench: Bench) => bench.sent.map(({ atS }) => atS);
-
-/** Does what the list says, one after the other, and then delivers. */
-function inTurn(...outcomes: Outcome[]): Send {
-  return () => outcomes.shift() ?? delivered("ok");
-}
+import { closed, delivered, type Outcome, rejected, retry } from "../../src/alerts/outcome.ts";
+import type { Pace } from "../../src/channels/channel.ts";
+import { Connection } from "../../src/outbox/connection.ts";
+import { StoredEntries } from "../../src/outbox/stored_entries.ts";
+import { assert, assertEquals, assertLess, assertMatch } from "../support/assert.ts";
+import {
+  DeliveryBench,
+  inTurn,
+  MINUTE,
+  NOW,
+  SECOND,
+  seconds,
+  SECRET,
+  type Send,
+} from "../support/delivery_bench.ts";
+import { ALERT } from "../support/message.ts";
 
 const hang: Send = (_message, { signal }) =>
   new Promise((resolve) => {
@@ -118,16 +23,26 @@ const hang: Send = (_message, { signal }) =>
   });
 
 Deno.test("Delivery delivers what was stored before it started, and what is stored later", async () => {
-  await using bench = new Bench({ channels: { c: () => delivered("200 ok") } });
+  await using bench = new DeliveryBench({ channels: { c: () => delivered("200 ok") } });
   bench.store("a", "c");
   await bench.clock.advance(0);
   bench.store("b", "c");
   await bench.clock.advance(0);
-  assertEquals(bench.sent, [{ channel: "c", id: "a", atS: 0 }, { channel: "c", id: "b", atS: 0 }]);
-  assertEquals(bench.disk.counts(), { waiting: 0, delivered: 2, dead: 0, dropped: 0 });
-  assertEquals(bench.disk.show(1)?.attempts, [
-    { atMs: NOW, tookMs: 0, outcome: "delivered", reason: "200 ok" },
-  ]);
+  assertEquals(bench.sent.map(({ id, atS }) => [id, atS]), [["a", 0], ["b", 0]]);
+  assertEquals(bench.disk.entries.counts(), {
+    waiting: 0,
+    delivered: 2,
+    dead: 0,
+    dropped: 0,
+    rerouted: 0,
+  });
+  const attempts = bench.disk.entries.show(1)?.attempts;
+  assertEquals(
+    attempts?.map(({ atMs, tookMs, outcome, reason }) => [atMs, tookMs, outcome, reason]),
+    [
+      [NOW, 0, "delivered", "200 ok"],
+    ],
+  );
   assertEquals(
     bench.log,
     [
@@ -139,7 +54,7 @@ Deno.test("Delivery delivers what was stored before it started, and what is stor
 
 Deno.test("Delivery gives the channel the message of its language and the attempt's time", async () => {
   const seen: unknown[] = [];
-  await using bench = new Bench({
+  await using bench = new DeliveryBench({
     channels: {
       c: ({ id, title, language }, { nowMs, signal }) => {
         seen.push([id, title, language, nowMs, signal.aborted]);
@@ -153,7 +68,7 @@ Deno.test("Delivery gives the channel the message of its language and the attemp
 });
 
 Deno.test("Delivery looks every three seconds for what another process stored", async () => {
-  await using bench = new Bench({ channels: { c: () => delivered("ok") } });
+  await using bench = new DeliveryBench({ channels: { c: () => delivered("ok") } });
   await bench.clock.advance(SECOND);
   bench.disk.enqueue([{ alert: ALERT, channel: "c" }], NOW);
   await bench.clock.advance(10 * SECOND);
@@ -161,11 +76,11 @@ Deno.test("Delivery looks every three seconds for what another process stored", 
 });
 
 Deno.test("Delivery tries again with doubling waits, at most the longest", async () => {
-  await using bench = new Bench({ channels: { c: () => retry("busy") } });
+  await using bench = new DeliveryBench({ channels: { c: () => retry("busy") } });
   bench.store("a", "c");
   await bench.clock.advance(5 * MINUTE);
   assertEquals(seconds(bench), [0, 2, 6, 14, 30, 62, 122, 182, 242]);
-  const [entry] = bench.disk.list();
+  const [entry] = bench.disk.entries.list();
   assertEquals({ state: entry?.state, attempts: entry?.attempts, reason: entry?.reason }, {
     state: "waiting",
     attempts: 9,
@@ -175,39 +90,42 @@ Deno.test("Delivery tries again with doubling waits, at most the longest", async
 
 Deno.test("Delivery waits as long as the service says, when that is longer", async () => {
   const send = inTurn(retry("busy", 10 * SECOND), retry("busy", SECOND));
-  await using bench = new Bench({ channels: { c: send } });
+  await using bench = new DeliveryBench({ channels: { c: send } });
   bench.store("a", "c");
   await bench.clock.advance(MINUTE);
   assertEquals(seconds(bench), [0, 10, 14]);
 });
 
 Deno.test("Delivery gives up when an entry is too old, and says how to send it again", async () => {
-  await using bench = new Bench({ channels: { c: () => retry("busy") }, giveUpAfterMs: 10_000 });
+  await using bench = new DeliveryBench({
+    channels: { c: () => retry("busy") },
+    giveUpAfterMs: 10_000,
+  });
   bench.store("a", "c");
   await bench.clock.advance(5 * MINUTE);
   assertEquals(seconds(bench), [0, 2, 6, 14]);
-  assertEquals(bench.disk.show(1)?.entry.state, "dead");
+  assertEquals(bench.disk.entries.show(1)?.entry.state, "dead");
   assertMatch(
     bench.log.at(-1)!,
     / ERROR gave up entry 1 \(alert a\) to c: busy; when the cause is mended: superbell outbox retry 1$/,
   );
-  bench.disk.retry([1], bench.clock.now());
+  bench.disk.entries.retry([1], bench.clock.now());
   await bench.clock.advance(4 * SECOND);
   assertEquals(bench.sent.length, 5);
-  assertEquals(bench.disk.show(1)?.entry.state, "waiting");
+  assertEquals(bench.disk.entries.show(1)?.entry.state, "waiting");
 });
 
 Deno.test("Delivery does not try again what was rejected", async () => {
-  await using bench = new Bench({ channels: { c: () => rejected("wrong token") } });
+  await using bench = new DeliveryBench({ channels: { c: () => rejected("wrong token") } });
   bench.store("a", "c");
   await bench.clock.advance(10 * MINUTE);
   assertEquals(seconds(bench), [0]);
-  assertEquals(bench.disk.show(1)?.entry.state, "dead");
-  assertEquals(bench.disk.show(1)?.entry.reason, "wrong token");
+  assertEquals(bench.disk.entries.show(1)?.entry.state, "dead");
+  assertEquals(bench.disk.entries.show(1)?.entry.reason, "wrong token");
 });
 
 Deno.test("Delivery lets a channel rest after three failures in a row", async () => {
-  await using bench = new Bench({
+  await using bench = new DeliveryBench({
     channels: { c: inTurn(...Array.from({ length: 5 }, () => retry("down"))) },
   });
   for (const id of ["a", "b", "d", "e", "f", "g"]) bench.store(id, "c");
@@ -218,12 +136,12 @@ Deno.test("Delivery lets a channel rest after three failures in a row", async ()
   await bench.clock.advance(4 * SECOND);
   assertEquals(bench.sent.length, 5, "another after the next, which is longer");
   await bench.clock.advance(5 * MINUTE);
-  assertEquals(bench.disk.counts().delivered, 6);
+  assertEquals(bench.disk.entries.counts().delivered, 6);
 });
 
 Deno.test("Delivery lets a channel go on that fails now and then", async () => {
   const send = inTurn(retry("busy"), retry("busy"), delivered("ok"), retry("busy"), retry("busy"));
-  await using bench = new Bench({ channels: { c: send } });
+  await using bench = new DeliveryBench({ channels: { c: send } });
   for (const id of ["a", "b", "d", "e", "f", "g"]) bench.store(id, "c");
   await bench.clock.advance(SECOND);
   assertEquals(bench.sent.map(({ id }) => id), ["a", "b", "d", "e", "f", "g"]);
@@ -231,20 +149,20 @@ Deno.test("Delivery lets a channel go on that fails now and then", async () => {
 
 Deno.test("Delivery closes the channel for all its entries when the service says so", async () => {
   const send = inTurn(closed("muted", 10 * MINUTE));
-  await using bench = new Bench({ channels: { c: send, other: () => delivered("ok") } });
+  await using bench = new DeliveryBench({ channels: { c: send, other: () => delivered("ok") } });
   bench.store("a", "c");
   bench.store("b", "c", "other");
   await bench.clock.advance(9 * MINUTE);
   assertEquals(bench.sent.map(({ channel, id }) => `${channel} ${id}`).sort(), ["c a", "other b"]);
   await bench.clock.advance(2 * MINUTE);
-  assertEquals(bench.disk.counts().delivered, 3);
+  assertEquals(bench.disk.entries.counts().delivered, 3);
   assertEquals(Math.min(...bench.sent.slice(2).map(({ atS }) => atS)), 600);
 });
 
 const PACE: Pace = { key: "robot", count: 18, perMs: MINUTE };
 
 Deno.test("Delivery sends at most 18 in any minute, over ten minutes", async () => {
-  await using bench = new Bench({ channels: { c: () => delivered("ok") }, pace: PACE });
+  await using bench = new DeliveryBench({ channels: { c: () => delivered("ok") }, pace: PACE });
   for (let count = 0; count < 150; count++) bench.store(`id${count}`, "c");
   await bench.clock.advance(10 * MINUTE);
   assertEquals(bench.sent.length, 150);
@@ -259,7 +177,7 @@ Deno.test("Delivery sends at most 18 in any minute, over ten minutes", async () 
 
 Deno.test("Delivery counts failures against the pace, and channels that share a sender", async () => {
   const pace: Pace = { key: "robot", count: 4, perMs: MINUTE };
-  await using bench = new Bench({
+  await using bench = new DeliveryBench({
     channels: { c: inTurn(retry("busy"), rejected("no")), d: () => delivered("ok") },
     pace,
   });
@@ -267,12 +185,22 @@ Deno.test("Delivery counts failures against the pace, and channels that share a 
   await bench.clock.advance(59 * SECOND);
   assertEquals(bench.sent.length, 4);
   await bench.clock.advance(5 * MINUTE);
-  assertEquals(bench.disk.counts(), { waiting: 0, delivered: 5, dead: 1, dropped: 0 });
+  assertEquals(bench.disk.entries.counts(), {
+    waiting: 0,
+    delivered: 5,
+    dead: 1,
+    dropped: 0,
+    rerouted: 0,
+  });
 });
 
 Deno.test("Delivery keeps a pause of the sender over a restart, and is not muted by it for ever", async () => {
-  await using bench = new Bench({ channels: { c: () => delivered("ok") }, pace: PACE });
-  bench.disk.pause("robot", { untilMs: NOW + 5 * MINUTE, reason: "muted before the restart" });
+  await using bench = new DeliveryBench({ channels: { c: () => delivered("ok") }, pace: PACE });
+  bench.disk.pause("robot", {
+    atMs: NOW,
+    untilMs: NOW + 5 * MINUTE,
+    reason: "muted before the restart",
+  });
   bench.store("a", "c");
   await bench.clock.advance(4 * MINUTE);
   assertEquals(bench.sent, []);
@@ -287,16 +215,22 @@ for (const jumpMs of [-10 * DAY, -2 * HOUR, 2 * HOUR, 10 * DAY]) {
   const jump = `${Math.abs(jumpMs / HOUR)} hours ${jumpMs < 0 ? "back" : "forth"}`;
   Deno.test(`Delivery goes on with what has failed when the clock is set ${jump}`, async () => {
     const send = inTurn(retry("busy"), retry("busy"), retry("busy"), retry("busy"), retry("busy"));
-    await using bench = new Bench({ channels: { c: send } });
+    await using bench = new DeliveryBench({ channels: { c: send } });
     bench.store("a", "c");
     await bench.clock.advance(SECOND);
     bench.clock.jumpTo(bench.clock.now() + jumpMs);
     await bench.clock.advance(2 * MINUTE);
-    assertEquals(bench.disk.counts(), { waiting: 0, delivered: 1, dead: 0, dropped: 0 });
+    assertEquals(bench.disk.entries.counts(), {
+      waiting: 0,
+      delivered: 1,
+      dead: 0,
+      dropped: 0,
+      rerouted: 0,
+    });
   });
 
   Deno.test(`Delivery keeps a channel closed as long as it was told, the clock set ${jump}`, async () => {
-    await using bench = new Bench({ channels: { c: inTurn(closed("mute", 10 * MINUTE)) } });
+    await using bench = new DeliveryBench({ channels: { c: inTurn(closed("mute", 10 * MINUTE)) } });
     bench.store("a", "c");
     bench.store("b", "c");
     await bench.clock.advance(MINUTE);
@@ -304,24 +238,24 @@ for (const jumpMs of [-10 * DAY, -2 * HOUR, 2 * HOUR, 10 * DAY]) {
     await bench.clock.advance(8 * MINUTE);
     assertEquals(bench.sent.length, 1);
     await bench.clock.advance(2 * MINUTE);
-    assertEquals(bench.disk.counts().delivered, 2);
+    assertEquals(bench.disk.entries.counts().delivered, 2);
   });
 
   Deno.test(`Delivery ends the rest of a failing channel, the clock set ${jump}`, async () => {
-    await using bench = new Bench({
+    await using bench = new DeliveryBench({
       channels: { c: inTurn(retry("down"), retry("down"), retry("down")) },
     });
     for (const id of ["a", "b", "d", "e"]) bench.store(id, "c");
     await bench.clock.advance(SECOND);
     bench.clock.jumpTo(bench.clock.now() + jumpMs);
     await bench.clock.advance(10 * SECOND);
-    assertEquals(bench.disk.counts().delivered, 4);
+    assertEquals(bench.disk.entries.counts().delivered, 4);
   });
 }
 
 Deno.test("Delivery is not paused for days by a clock that was set back", async () => {
-  await using bench = new Bench({ channels: { c: () => delivered("ok") }, pace: PACE });
-  bench.disk.pause("robot", { untilMs: NOW + 10 * MINUTE, reason: "muted" });
+  await using bench = new DeliveryBench({ channels: { c: () => delivered("ok") }, pace: PACE });
+  bench.disk.pause("robot", { atMs: NOW, untilMs: NOW + 10 * MINUTE, reason: "muted" });
   bench.store("a", "c");
   bench.clock.jumpTo(NOW - 10 * DAY);
   await bench.clock.advance(4 * SECOND);
@@ -329,7 +263,7 @@ Deno.test("Delivery is not paused for days by a clock that was set back", async 
 });
 
 Deno.test("Delivery does not let a channel that hangs hold up another", async () => {
-  await using bench = new Bench({ channels: { slow: hang, fast: () => delivered("ok") } });
+  await using bench = new DeliveryBench({ channels: { slow: hang, fast: () => delivered("ok") } });
   for (let count = 0; count < 20; count++) bench.store(`id${count}`, "slow", "fast");
   await bench.clock.advance(SECOND);
   assertEquals(bench.sent.filter(({ channel }) => channel === "fast").length, 20);
@@ -339,15 +273,18 @@ Deno.test("Delivery does not let a channel that hangs hold up another", async ()
 Deno.test("Delivery ends an attempt at its timeout and tries again", async () => {
   let calls = 0;
   const send: Send = (message, options) => calls++ === 0 ? hang(message, options) : delivered("ok");
-  await using bench = new Bench({ channels: { c: send }, timeoutMs: 20 });
+  await using bench = new DeliveryBench({ channels: { c: send }, timeoutMs: 20 });
   bench.store("a", "c");
   await bench.clock.settle();
   await new Promise((resolve) => setTimeout(resolve, 60)); // a timeout is real time
   await bench.clock.advance(5 * SECOND);
-  assertEquals(bench.disk.show(1)?.attempts.map(({ outcome, reason }) => [outcome, reason]), [
-    ["retry", "No answer within 20ms"],
-    ["delivered", "ok"],
-  ]);
+  assertEquals(
+    bench.disk.entries.show(1)?.attempts.map(({ outcome, reason }) => [outcome, reason]),
+    [
+      ["retry", "the channel was stopped (timeout 20ms)"],
+      ["delivered", "ok"],
+    ],
+  );
 });
 
 Deno.test("Delivery counts an answer that came at the last moment as delivered", async () => {
@@ -355,21 +292,27 @@ Deno.test("Delivery counts an answer that came at the last moment as delivered",
     new Promise((resolve) => {
       signal.addEventListener("abort", () => resolve(delivered("just in time")));
     });
-  await using bench = new Bench({ channels: { c: send }, timeoutMs: 20 });
+  await using bench = new DeliveryBench({ channels: { c: send }, timeoutMs: 20 });
   bench.store("a", "c");
   await bench.clock.settle();
   await new Promise((resolve) => setTimeout(resolve, 60));
   await bench.clock.settle();
-  assertEquals(bench.disk.show(1)?.entry.state, "delivered");
+  assertEquals(bench.disk.entries.show(1)?.entry.state, "delivered");
 });
 
 Deno.test("Delivery gives up waiting for a channel that does not heed its timeout", async () => {
-  await using bench = new Bench({ channels: { c: () => new Promise(() => {}) }, timeoutMs: 20 });
+  await using bench = new DeliveryBench({
+    channels: { c: () => new Promise(() => {}) },
+    timeoutMs: 20,
+  });
   bench.store("a", "c");
   await bench.clock.settle();
   await new Promise((resolve) => setTimeout(resolve, 60));
   await bench.clock.advance(4 * SECOND);
-  assertMatch(bench.disk.show(1)?.entry.reason ?? "", /^The channel went on after it was told/);
+  assertMatch(
+    bench.disk.entries.show(1)?.entry.reason ?? "",
+    /^The channel went on after it was told/,
+  );
 });
 
 for (
@@ -382,11 +325,11 @@ for (
   })
 ) {
   Deno.test(`Delivery takes a channel that ${what} for a failure and tries again`, async () => {
-    await using bench = new Bench({ channels: { c: send } });
+    await using bench = new DeliveryBench({ channels: { c: send } });
     bench.store("a", "c");
     await bench.clock.advance(3 * SECOND);
     assertEquals(bench.sent.length, 2);
-    const { entry, attempts } = bench.disk.show(1)!;
+    const { entry, attempts } = bench.disk.entries.show(1)!;
     assertEquals(entry.state, "waiting");
     assertMatch(attempts[0]!.reason, /^A mistake in superbell itself: /);
   });
@@ -402,7 +345,7 @@ Deno.test("Delivery works at several entries at once where the channel may", asy
     running--;
     return delivered("ok");
   };
-  await using bench = new Bench({ channels: { c: send }, concurrency: 3 });
+  await using bench = new DeliveryBench({ channels: { c: send }, concurrency: 3 });
   for (let count = 0; count < 10; count++) bench.store(`id${count}`, "c");
   for (let round = 0; round < 10; round++) {
     await bench.clock.advance(SECOND);
@@ -410,12 +353,12 @@ Deno.test("Delivery works at several entries at once where the channel may", asy
   }
   await bench.clock.advance(SECOND);
   assertEquals(most, 3);
-  assertEquals(bench.disk.counts().delivered, 10);
+  assertEquals(bench.disk.entries.counts().delivered, 10);
   assertEquals(new Set(bench.sent.map(({ id }) => id)).size, bench.sent.length);
 });
 
 Deno.test("Delivery sends one by one where there is a pace, whatever the concurrency", async () => {
-  await using bench = new Bench({ channels: { c: hang }, concurrency: 3, pace: PACE });
+  await using bench = new DeliveryBench({ channels: { c: hang }, concurrency: 3, pace: PACE });
   for (let count = 0; count < 5; count++) bench.store(`id${count}`, "c");
   await bench.clock.advance(SECOND);
   assertEquals(bench.sent.length, 1);
@@ -423,7 +366,7 @@ Deno.test("Delivery sends one by one where there is a pace, whatever the concurr
 
 Deno.test("Delivery.stop() lets a running attempt end within the window", async () => {
   const answer = Promise.withResolvers<Outcome>();
-  await using bench = new Bench({ channels: { c: () => answer.promise } });
+  await using bench = new DeliveryBench({ channels: { c: () => answer.promise } });
   bench.store("a", "c");
   bench.store("b", "c");
   await bench.clock.advance(0);
@@ -431,17 +374,17 @@ Deno.test("Delivery.stop() lets a running attempt end within the window", async 
   await bench.clock.advance(5 * SECOND);
   answer.resolve(delivered("late but there"));
   await stopping;
-  assertEquals(bench.disk.list().map(({ state }) => state), ["delivered", "waiting"]);
+  assertEquals(bench.disk.entries.list().map(({ state }) => state), ["delivered", "waiting"]);
   assertEquals(bench.sent.length, 1);
 });
 
 Deno.test("Delivery.stop() aborts what runs when the window has passed; it stays stored", async () => {
-  await using bench = new Bench({ channels: { c: hang, d: hang } });
+  await using bench = new DeliveryBench({ channels: { c: hang, d: hang } });
   bench.store("a", "c", "d");
   await bench.clock.advance(0);
   await bench.stop(8 * SECOND);
   for (const id of [1, 2]) {
-    const { entry, attempts } = bench.disk.show(id)!;
+    const { entry, attempts } = bench.disk.entries.show(id)!;
     assertEquals(entry.state, "waiting");
     assertEquals(entry.dueAtMs, NOW + 8 * SECOND, "due at once after the restart");
     assertEquals(attempts.map(({ reason }) => reason), [
@@ -452,16 +395,16 @@ Deno.test("Delivery.stop() aborts what runs when the window has passed; it stays
 });
 
 Deno.test("Delivery.stop() ends although a channel does not heed its signal", async () => {
-  await using bench = new Bench({ channels: { c: () => new Promise(() => {}) } });
+  await using bench = new DeliveryBench({ channels: { c: () => new Promise(() => {}) } });
   bench.store("a", "c");
   await bench.clock.advance(0);
   await bench.stop(8 * SECOND);
-  assertEquals(bench.disk.show(1)?.entry.state, "waiting");
+  assertEquals(bench.disk.entries.show(1)?.entry.state, "waiting");
   assertLess(bench.clock.now() - NOW, 13 * SECOND);
 });
 
 Deno.test("Delivery.stop() ends at once when nothing runs, and nothing is sent afterwards", async () => {
-  await using bench = new Bench({ channels: { c: () => delivered("ok") } });
+  await using bench = new DeliveryBench({ channels: { c: () => delivered("ok") } });
   await bench.clock.advance(0);
   await bench.delivery.stop(MINUTE);
   assertEquals(bench.clock.now(), NOW);
@@ -476,10 +419,10 @@ Deno.test("Delivery keeps secrets out of the outbox and the log", async () => {
     closed(`muted ${SECRET}`, SECOND),
     delivered(`thanks, ${SECRET}`),
   ];
-  await using bench = new Bench({ channels: { c: inTurn(...leaky) }, pace: PACE });
+  await using bench = new DeliveryBench({ channels: { c: inTurn(...leaky) }, pace: PACE });
   bench.store("a", "c");
   await bench.clock.advance(MINUTE);
-  assertEquals(bench.disk.show(1)?.attempts.map(({ reason }) => reason), [
+  assertEquals(bench.disk.entries.show(1)?.attempts.map(({ reason }) => reason), [
     "POST https://x/[secret]: no",
     "muted [secret]",
     "thanks, [secret]",
@@ -492,17 +435,17 @@ Deno.test("Delivery keeps secrets out of the outbox and the log", async () => {
 });
 
 Deno.test("Delivery sends from memory what the disk did not take", async () => {
-  await using bench = new Bench({ channels: { c: () => delivered("ok") } });
+  await using bench = new DeliveryBench({ channels: { c: () => delivered("ok") } });
   bench.memory.enqueue([{ alert: ALERT, channel: "c" }], NOW);
   bench.delivery.wake(["c"]);
   await bench.clock.advance(0);
-  assertEquals(bench.memory.counts().delivered, 1);
+  assertEquals(bench.memory.entries.counts().delivered, 1);
 });
 
 for (const pace of [undefined, PACE]) {
   const how = pace === undefined ? "without" : "with";
   Deno.test(`Delivery sends from memory while the disk fails, ${how} a pace`, async () => {
-    await using bench = new Bench({
+    await using bench = new DeliveryBench({
       channels: { c: () => delivered("ok") },
       ...(pace && { pace }),
     });
@@ -514,14 +457,14 @@ for (const pace of [undefined, PACE]) {
     );
     bench.delivery.wake(["c"]);
     await bench.clock.advance(MINUTE);
-    assertEquals(bench.memory.counts().delivered, 2);
+    assertEquals(bench.memory.entries.counts().delivered, 2);
     assertLess(bench.log.length, 100, "and does not fill the log");
     assertMatch(bench.log[0]!, / ERROR channel c: cannot use the outbox: database is not open$/);
   });
 }
 
 Deno.test("Delivery tells what comes within the digest time in one message", async () => {
-  await using bench = new Bench({ channels: { c: () => delivered("ok") }, digestMs: 1000 });
+  await using bench = new DeliveryBench({ channels: { c: () => delivered("ok") }, digestMs: 1000 });
   const store = (id: string) => {
     const entry = { alert: { ...ALERT, id }, channel: "c", digestMs: 1000 };
     bench.disk.enqueue([entry], bench.clock.now());
@@ -538,12 +481,12 @@ Deno.test("Delivery tells what comes within the digest time in one message", asy
   store("c");
   await bench.clock.advance(1000);
   assertEquals(bench.sent.at(-1), { channel: "c", id: "c", atS: 7 });
-  assertEquals(bench.disk.counts().delivered, 3);
+  assertEquals(bench.disk.entries.counts().delivered, 3);
 });
 
 Deno.test("Delivery gathers while the channel is closed, however long that is", async () => {
   const send = inTurn(closed("mute", 10 * MINUTE));
-  await using bench = new Bench({ channels: { c: send }, digestMs: 1000 });
+  await using bench = new DeliveryBench({ channels: { c: send }, digestMs: 1000 });
   for (let second = 0; second < 60; second++) {
     bench.store(`alert-${second}`, "c");
     await bench.clock.advance(SECOND);
@@ -551,13 +494,13 @@ Deno.test("Delivery gathers while the channel is closed, however long that is", 
   await bench.clock.advance(10 * MINUTE);
   assertEquals(bench.sent.length, 2);
   assertEquals(bench.sent[1]!.id.replace(/^.*\+/, "+"), "+59");
-  assertEquals(bench.disk.counts().delivered, 60);
+  assertEquals(bench.disk.entries.counts().delivered, 60);
 });
 
 Deno.test("Delivery sends the alerts of a rejected digest one by one", async () => {
   const send: Send = (message) =>
     message.text.includes("poison") ? rejected("bad words") : delivered("ok");
-  await using bench = new Bench({ channels: { c: send }, digestMs: 1000 });
+  await using bench = new DeliveryBench({ channels: { c: send }, digestMs: 1000 });
   for (const id of ["a", "b", "c"]) {
     const text = id === "b" ? "poison" : "fine";
     bench.disk.enqueue([{ alert: { ...ALERT, id, text }, channel: "c" }], NOW);
@@ -565,7 +508,13 @@ Deno.test("Delivery sends the alerts of a rejected digest one by one", async () 
   bench.delivery.wake(["c"]);
   await bench.clock.advance(5000);
   assertEquals(bench.sent.map(({ id }) => id), ["a+2", "a", "b", "c"]);
-  assertEquals(bench.disk.counts(), { waiting: 0, delivered: 2, dead: 1, dropped: 0 });
+  assertEquals(bench.disk.entries.counts(), {
+    waiting: 0,
+    delivered: 2,
+    dead: 1,
+    dropped: 0,
+    rerouted: 0,
+  });
   bench.disk.enqueue([{ alert: { ...ALERT, id: "d" }, channel: "c" }], bench.clock.now());
   bench.disk.enqueue([{ alert: { ...ALERT, id: "e" }, channel: "c" }], bench.clock.now());
   bench.delivery.wake(["c"]);
@@ -576,25 +525,25 @@ Deno.test("Delivery sends the alerts of a rejected digest one by one", async () 
 Deno.test("Delivery tries a resting channel at once when superbell outbox was used", async () => {
   let mended = false;
   const send = () => mended ? delivered("ok") : retry("down");
-  await using bench = new Bench({ channels: { c: send } });
+  await using bench = new DeliveryBench({ channels: { c: send } });
   for (const id of ["a", "b", "d"]) bench.store(id, "c");
   await bench.clock.advance(10 * MINUTE);
   const before = bench.sent.length;
   mended = true;
-  const hand = Outbox.visit(bench.disk.path);
-  assertEquals(hand.retry([1, 2, 3], bench.clock.now()), 3);
+  const hand = Connection.visit(bench.disk.path, "write");
+  assertEquals(new StoredEntries(hand).retry([1, 2, 3], bench.clock.now()), [1, 2, 3]);
   hand.close();
   await bench.clock.advance(3 * SECOND);
   assertEquals(bench.sent.length, before + 3);
-  assertEquals(bench.disk.counts().delivered, 3);
+  assertEquals(bench.disk.entries.counts().delivered, 3);
 });
 
 Deno.test("Delivery leaves a channel closed by its service, whatever a hand does", async () => {
-  await using bench = new Bench({ channels: { c: inTurn(closed("mute", 10 * MINUTE)) } });
+  await using bench = new DeliveryBench({ channels: { c: inTurn(closed("mute", 10 * MINUTE)) } });
   bench.store("a", "c");
   await bench.clock.advance(MINUTE);
-  const hand = Outbox.visit(bench.disk.path);
-  hand.retry([1], bench.clock.now());
+  const hand = Connection.visit(bench.disk.path, "write");
+  new StoredEntries(hand).retry([1], bench.clock.now());
   hand.close();
   await bench.clock.advance(8 * MINUTE);
   assertEquals(bench.sent.length, 1);
@@ -602,15 +551,15 @@ Deno.test("Delivery leaves a channel closed by its service, whatever a hand does
 
 Deno.test("Delivery says what became of an entry that was dropped while it was sent", async () => {
   const answer = Promise.withResolvers<Outcome>();
-  await using bench = new Bench({ channels: { c: () => answer.promise }, pace: PACE });
+  await using bench = new DeliveryBench({ channels: { c: () => answer.promise }, pace: PACE });
   bench.store("a", "c");
   await bench.clock.advance(0);
-  bench.disk.drop([1], bench.clock.now());
+  bench.disk.entries.drop([1], bench.clock.now());
   answer.resolve(delivered("200 ok"));
   await bench.clock.advance(0);
-  assertEquals(bench.disk.show(1)?.entry.state, "dropped");
-  assertEquals(bench.disk.show(1)?.entry.attempts, 1);
-  assertEquals(bench.disk.show(1)?.attempts.map(({ outcome }) => outcome), ["delivered"]);
+  assertEquals(bench.disk.entries.show(1)?.entry.state, "dropped");
+  assertEquals(bench.disk.entries.show(1)?.entry.attempts, 1);
+  assertEquals(bench.disk.entries.show(1)?.attempts.map(({ outcome }) => outcome), ["delivered"]);
   assertEquals(bench.disk.paceFreeAtMs({ ...PACE, count: 1 }, NOW), NOW + PACE.perMs + 1);
   assertEquals(bench.log.length, 1);
   assertMatch(
@@ -620,7 +569,7 @@ Deno.test("Delivery says what became of an entry that was dropped while it was s
 });
 
 Deno.test("Delivery gives up in memory without naming an entry of the disk", async () => {
-  await using bench = new Bench({ channels: { c: () => rejected("wrong token") } });
+  await using bench = new DeliveryBench({ channels: { c: () => rejected("wrong token") } });
   bench.memory.enqueue([{ alert: { ...ALERT, id: "a" }, channel: "c" }], NOW);
   bench.delivery.wake(["c"]);
   await bench.clock.advance(0);
@@ -631,7 +580,7 @@ Deno.test("Delivery gives up in memory without naming an entry of the disk", asy
 });
 
 Deno.test("Delivery does not send again what it could not write down", async () => {
-  await using bench = new Bench({ channels: { c: () => delivered("ok") } });
+  await using bench = new DeliveryBench({ channels: { c: () => delivered("ok") } });
   const { disk } = bench;
   const settle = disk.settle.bind(disk);
   let isFull = true;
@@ -646,6 +595,6 @@ Deno.test("Delivery does not send again what it could not write down", async () 
   isFull = false;
   await bench.clock.advance(4 * SECOND);
   assertEquals(bench.sent.map(({ id }) => id), ["a", "b"]);
-  assertEquals(disk.counts().delivered, 2);
-  assertEquals(disk.show(1)?.attempts.length, 1);
+  assertEquals(disk.entries.counts().delivered, 2);
+  assertEquals(disk.entries.show(1)?.attempts.length, 1);
 });

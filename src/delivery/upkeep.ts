@@ -2,18 +2,22 @@
 // disk did not take, follows a file that was removed, gives up what nobody will ever take, and
 // removes what is old. In small steps, because intake waits for each.
 
-import type { Clock } from "./clock.ts";
-import type { Log } from "./log.ts";
-import type { Hopeless, Outbox, Retention } from "./outbox/outbox.ts";
+import type { Clock } from "../clock.ts";
+import type { Log } from "../log.ts";
+import type { Hopeless, Outbox, Retention } from "../outbox/outbox.ts";
 
-/** What upkeep works with. */
-export interface UpkeepOptions {
-  readonly outbox: Outbox;
-  readonly memory: Outbox;
+/** What upkeep goes by, and what can be another while it works. */
+export interface UpkeepSettings {
   /** The names of all channels. */
   readonly channels: readonly string[];
   readonly giveUpAfterMs: number;
   readonly retention: Retention;
+}
+
+/** What upkeep works with. */
+export interface UpkeepOptions extends UpkeepSettings {
+  readonly outbox: Outbox;
+  readonly memory: Outbox;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -36,7 +40,7 @@ const MEMORY_RETENTION: Retention = { keepMs: TIDY_EVERY_MS, maxBytes: Infinity 
 
 /** Keeps the outboxes in order until it is stopped. */
 export class Upkeep {
-  readonly #options: UpkeepOptions;
+  #options: UpkeepOptions;
   /** What has been said about the disk, so that it is said once. */
   #trouble: string | undefined;
   /** When the last round of tidying looked at the clock. */
@@ -46,9 +50,15 @@ export class Upkeep {
     this.#options = options;
   }
 
+  /** Goes by other settings from now on, and gives up what only a removed channel would take. */
+  async use(settings: UpkeepSettings, stop: AbortSignal): Promise<void> {
+    this.#options = { ...this.#options, ...settings };
+    await this.#forgetRemoved(stop);
+  }
+
   /** Works until the signal; never rejects. */
   async run(stop: AbortSignal): Promise<void> {
-    await this.#giveUp({ sinceMs: undefined }, stop);
+    await this.#forgetRemoved(stop);
     await Promise.all([
       this.#every({ firstMs: MOVE_EVERY_MS, periodMs: MOVE_EVERY_MS }, stop, () => this.move(stop)),
       this.#every({ firstMs: TIDY_FIRST_MS, periodMs: TIDY_EVERY_MS }, stop, () => this.tidy(stop)),
@@ -80,7 +90,7 @@ export class Upkeep {
   /** Gives up what nobody will take, and removes what is old. */
   async tidy(stop: AbortSignal): Promise<void> {
     const { outbox, memory, retention, giveUpAfterMs, clock } = this.#options;
-    await this.#giveUp({ sinceMs: undefined }, stop);
+    await this.#forgetRemoved(stop);
     // By the clock of the last round: an hour ago it was too old as well, so that no clock that
     // has just been set forth makes it look so, and delivery had an hour to try.
     if (this.#lastTidyMs !== undefined) {
@@ -103,13 +113,23 @@ export class Upkeep {
         await clock.sleep(END_PAUSE_MS, new AbortController().signal);
       }
     }
-    const { waiting, dead } = memory.counts();
+    const { waiting, dead } = memory.entries.counts();
     return waiting + dead;
   }
 
   #moveStep(): number {
     const { outbox, memory, clock } = this.#options;
     return memory.moveTo(outbox, clock.now());
+  }
+
+  /** Gives up what waits for channels that are no longer configured, and how they fared. */
+  async #forgetRemoved(stop: AbortSignal): Promise<void> {
+    const { outbox, channels } = this.#options;
+    await this.#step(() => {
+      outbox.channels.keepOnly(channels);
+      return 0;
+    }, stop);
+    await this.#giveUp({ sinceMs: undefined }, stop);
   }
 
   async #giveUp({ sinceMs }: Pick<Hopeless, "sinceMs">, stop: AbortSignal): Promise<void> {
