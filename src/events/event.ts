@@ -1,14 +1,22 @@
 // An event is a frame with its meaning: every type of supervisord 3.x and 4.x as a tagged
 // union. A type that we do not know, or a payload that is not of its type's form, is carried
-// as "unknown"; nothing is dropped and nothing throws.
+// as "unknown"; nothing is dropped and nothing throws. Some events supervisord does not send:
+// we find them out, and they have no serials.
 
-/** Where the event came from, as its header says. */
+/** Where the event came from: its header, or our own finding. */
 export interface EventOrigin {
+  /** supervisord's `identifier=`. */
   readonly server: string;
-  readonly serial: number;
-  readonly pool: string;
-  readonly poolserial: number;
+  /** supervisord's name of the event, or ours for one that it does not know. */
   readonly eventname: string;
+  /** The header's numbers; absent where no frame brought the event. */
+  readonly serial?: number;
+  readonly pool?: string;
+  readonly poolserial?: number;
+  /** What makes an event without a frame this one and no other: the same for every repeat. */
+  readonly identity?: string;
+  /** It was missed, and found out by comparing afterwards. */
+  readonly reconciled?: true;
 }
 
 /** A supervised process by name. `group:name` is what supervisorctl calls it. */
@@ -28,6 +36,34 @@ export type ProcessState =
   | "FATAL"
   | "UNKNOWN";
 
+/** How a process ended. The event does not say; it is found out afterwards. */
+export interface Exit {
+  /** Its exit status, or the signal that killed it ("SIGSEGV"); neither where only a spawn error is known. */
+  readonly status?: number;
+  readonly signal?: string;
+  readonly coreDumped?: boolean;
+  /** Why supervisord could not even start it, in its words. */
+  readonly spawnError?: string;
+  /** "likely": the name fits, but another process may be meant. */
+  readonly certainty: "sure" | "likely";
+}
+
+/** A channel of ours that cannot deliver, or could not until now. */
+export interface ChannelTrouble {
+  /** The channel's name. */
+  readonly name: string;
+  /** When it began, in milliseconds since 1970 UTC. */
+  readonly sinceMs: number;
+  /** What the last failed attempt was told. */
+  readonly reason: string;
+  /** Messages that wait for it. */
+  readonly waiting: number;
+  /** The channel that takes its messages meanwhile. */
+  readonly fallback?: string;
+  /** Messages that were given up meanwhile, because too many waited. */
+  readonly givenUp?: number;
+}
+
 interface Base {
   readonly origin: EventOrigin;
 }
@@ -45,18 +81,31 @@ interface ProcessText extends Base {
 
 /** `tries` counts failed starts so far, from 0 (in BACKOFF: from 1 since supervisord 4.2.3). */
 export type Event =
-  | StateChange & { readonly kind: "process_starting" | "process_backoff"; readonly tries: number }
+  | StateChange & { readonly kind: "process_starting"; readonly tries: number }
+  | StateChange & {
+    readonly kind: "process_backoff";
+    /** Absent where no frame brought the event, as what is optional below. */
+    readonly tries?: number;
+    /** How it ended, where we have found that out with the event. */
+    readonly exit?: Exit;
+  }
   | StateChange & {
     readonly kind: "process_running" | "process_stopping" | "process_stopped";
+    /** 0: not known. */
     readonly pid: number;
   }
   | StateChange & {
     readonly kind: "process_exited";
+    /** 0: not known. */
     readonly pid: number;
     /** Whether the exit code is one of the program's `exitcodes`; a signal never is. */
     readonly expected: boolean;
+    readonly exit?: Exit;
+    /** It runs with another process id now, and nothing says how the one before ended. */
+    readonly isAssumed?: true;
   }
-  | StateChange & { readonly kind: "process_fatal" | "process_unknown" }
+  | StateChange & { readonly kind: "process_fatal"; readonly exit?: Exit }
+  | StateChange & { readonly kind: "process_unknown" }
   | ProcessText & { readonly kind: "process_log"; readonly channel: "stdout" | "stderr" }
   | ProcessText & {
     readonly kind: "process_communication";
@@ -78,6 +127,20 @@ export type Event =
     /** The second that the tick stands for, a multiple of the period. */
     readonly whenMs: number;
   }
+  | Base & {
+    /** supervisord dropped events; so many ends of processes were found out all the same. */
+    readonly kind: "gap";
+    readonly dropped: number;
+    readonly recovered: number;
+  }
+  | Base & { readonly kind: "channel_failing"; readonly trouble: ChannelTrouble }
+  | Base & {
+    readonly kind: "channel_recovered";
+    readonly trouble: ChannelTrouble & { readonly downMs: number };
+  }
+  /** A new configuration was refused, with its problems as text; and one was taken after that. */
+  | Base & { readonly kind: "reload_failed"; readonly text: string }
+  | Base & { readonly kind: "reload_recovered" }
   | Base & { readonly kind: "unknown"; readonly text: string };
 
 export type EventKind = Event["kind"];

@@ -1,22 +1,30 @@
-// What each rule makes of an event: a verdict and its reason, as data. Pure: no clock, no
-// log, no network. The reasons are a closed list, shared by tests, logs and users.
+// Whether each rule fits an event, and if not why: by the event alone. What follows over time is
+// decided in engine.ts.
 
-import { type Event, groupOf, type ProcessName, processOf, textOf } from "../events/event.ts";
-import { matchesGlob } from "./glob.ts";
-import { conditionOf, type ConditionWord, type NamePatterns, type Rule } from "./rule.ts";
+import { type Event, groupOf, processOf, textOf } from "../events/event.ts";
+import { matchNames, matchProcess } from "./match.ts";
+import { conditionOf, type ConditionWord, type Rule } from "./rule.ts";
 
-/** Why a rule decided as it did. */
-export type Reason =
+/** Why a rule fits or not. */
+type Reason =
   | "matched"
   | "event-not-in-on"
   | "process-not-in-where"
   | "process-excluded"
   | "group-not-in-where"
   | "group-excluded"
-  | "text-not-matched";
+  | "text-not-matched"
+  | WithholdReason;
 
-/** A rule's verdict on one event. `word` is the word of `on:` that came true. */
-export type Decision =
+/** Why nothing is told about an event, whatever a rule says. */
+export type WithholdReason =
+  /** supervisord shuts down and stops everything; that is one message and not one for each. */
+  | "supervisord-stopping"
+  /** superbell had found it out by itself, and told it, before the event came. */
+  | "found-before";
+
+/** How a rule stands to one event. `word` is the word of `on:` that came true. */
+export type Match =
   | {
     readonly rule: Rule;
     readonly verdict: "alert";
@@ -25,18 +33,29 @@ export type Decision =
   }
   | { readonly rule: Rule; readonly verdict: "skip"; readonly reason: Exclude<Reason, "matched"> };
 
-/** The decision of every rule, in the order of the rules. */
-export function decide(rules: readonly Rule[], event: Event): Decision[] {
-  return rules.map((rule) => decideRule(rule, event));
+/** How every rule stands to the event, in the order of the rules. */
+export function decide(
+  rules: readonly Rule[],
+  event: Event,
+  withhold?: WithholdReason | undefined,
+): Match[] {
+  return rules.map((rule) => decideRule(rule, event, withhold));
 }
 
-function decideRule(rule: Rule, event: Event): Decision {
-  const word = rule.on.find((candidate) => conditionOf(candidate).holds(event));
+function decideRule(rule: Rule, event: Event, withhold: WithholdReason | undefined): Match {
+  const word = wordFor(rule, event);
   if (word === undefined) return { rule, verdict: "skip", reason: "event-not-in-on" };
-  const reason = refusal(rule, event);
+  const reason = refusal(rule, event) ?? withhold;
   return reason === undefined
     ? { rule, verdict: "alert", reason: "matched", word }
     : { rule, verdict: "skip", reason };
+}
+
+/** The first word that is true. That an end may be flapping says least, so it comes last. */
+function wordFor({ on }: Rule, event: Event): ConditionWord | undefined {
+  const holds = (word: ConditionWord) => conditionOf(word).holds(event);
+  return on.find((word) => word !== "flapping" && holds(word)) ??
+    (on.includes("flapping") && holds("flapping") ? "flapping" : undefined);
 }
 
 function refusal(rule: Rule, event: Event): Exclude<Reason, "matched"> | undefined {
@@ -55,21 +74,4 @@ function refusal(rule: Rule, event: Event): Exclude<Reason, "matched"> | undefin
     return "text-not-matched";
   }
   return undefined;
-}
-
-function matchProcess(patterns: NamePatterns, process: ProcessName) {
-  return matchNames(
-    patterns,
-    (qualified) => qualified ? `${process.group}:${process.name}` : process.name,
-  );
-}
-
-function matchNames(
-  patterns: NamePatterns,
-  nameFor: (qualified: boolean) => string,
-): "fits" | "excluded" | "not-wanted" {
-  const fits = ({ text, qualified }: NamePatterns["wanted"][number]) =>
-    matchesGlob(text, nameFor(qualified));
-  if (patterns.excluded.some(fits)) return "excluded";
-  return patterns.wanted.length === 0 || patterns.wanted.some(fits) ? "fits" : "not-wanted";
 }

@@ -3,8 +3,11 @@
 
 /** Whether the whole name fits: `*` stands for any characters, `?` for one, others for themselves. */
 export function matchesGlob(pattern: string, name: string): boolean {
-  const wanted = Array.from(pattern);
-  const found = Array.from(name);
+  const plain = matchesPlain(pattern, name);
+  if (plain !== undefined) return plain;
+  // Only ? asks what one character is; otherwise a string's own units compare as well.
+  const wanted: ArrayLike<string> = pattern.includes("?") ? Array.from(pattern) : pattern;
+  const found: ArrayLike<string> = wanted === pattern ? name : Array.from(name);
   let [at, star, resume] = [0, -1, 0];
   for (let next = 0; next < found.length;) {
     if (wanted[at] === "*") {
@@ -20,4 +23,14 @@ export function matchesGlob(pattern: string, name: string): boolean {
   }
   while (wanted[at] === "*") at++;
   return at === wanted.length;
+}
+
+/** The answer for a pattern with at most one star, as nearly all are: each event asks each rule. */
+function matchesPlain(pattern: string, name: string): boolean | undefined {
+  const star = pattern.indexOf("*");
+  if (pattern.includes("?")) return undefined;
+  if (star < 0) return pattern === name;
+  if (pattern.includes("*", star + 1)) return undefined;
+  return name.length >= pattern.length - 1 && name.startsWith(pattern.slice(0, star)) &&
+    name.endsWith(pattern.slice(star + 1));
 }

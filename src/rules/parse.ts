@@ -1,7 +1,9 @@
 // Reads the `rules:` section. What cannot ever come true, such as a filter on processes in a
 // rule about supervisord itself, is a problem here and not a surprise at night.
 
-import type { ConfigNode } from "../config/node.ts";
+import type { ConfigNode, Section } from "../config/node.ts";
+import { HOST_RULE } from "./host_incident.ts";
+import { parsePacing } from "./parse_pacing.ts";
 import {
   CONDITION_WORDS,
   conditionOf,
@@ -9,13 +11,19 @@ import {
   type NamePattern,
   type NamePatterns,
   type Rule,
+  TAIL_STREAMS,
+  type TailSettings,
 } from "./rule.ts";
 
 /** The rules, in the order of the file. `channels` are the names that `to` may hold, if known. */
-export function parseRules(node: ConfigNode, channels: readonly string[] | undefined): Rule[] {
+export function parseRules(
+  node: ConfigNode,
+  channels: readonly string[] | undefined,
+  readMore: ReadMore = () => {},
+): Rule[] {
   const names = new Set<string>();
   return node.list((item) => {
-    const rule = parseRule(item, channels);
+    const rule = parseRule(item, { channels, readMore });
     if (rule.name !== "" && names.has(rule.name)) {
       item.problem(`a rule named "${rule.name}" stands above already`);
     }
@@ -24,9 +32,20 @@ export function parseRules(node: ConfigNode, channels: readonly string[] | undef
   });
 }
 
-function parseRule(node: ConfigNode, channels: readonly string[] | undefined): Rule {
+/** Reads the keys of a rule that decide nothing, and so are not for this layer to know. */
+export type ReadMore = (section: Section, rule: string) => void;
+
+function parseRule(
+  node: ConfigNode,
+  { channels, readMore }: {
+    readonly channels: readonly string[] | undefined;
+    readonly readMore: ReadMore;
+  },
+): Rule {
   const section = node.section();
-  const name = section.required("name").string();
+  const name = section.required("name").stringThat((text) =>
+    text === HOST_RULE ? `is the name of what the key ${HOST_RULE} tells; take another` : undefined
+  );
   const onNode = section.required("on");
   const on = onNode.value === undefined
     ? []
@@ -35,8 +54,31 @@ function parseRule(node: ConfigNode, channels: readonly string[] | undefined): R
   const toNode = section.required("to");
   const to = toNode.value === undefined ? [] : toNode.list((item) => channelName(item, channels));
   if (new Set(to).size < to.length) toNode.problem("names a channel twice");
+  const pacing = parsePacing(section, {
+    on,
+    to,
+    channelName: (item) => channelName(item, channels),
+    patterns: parsePatterns,
+  });
+  const tail = section.optional("tail");
+  const own = tail && { tail: parseTail(tail) };
+  readMore(section, name);
   section.end();
-  return { name, on, where, to };
+  return { name, on, where, to, pacing, ...own };
+}
+
+/** Reads a `tail:` section, of a rule or of the top level. */
+export function parseTail(node: ConfigNode): Partial<TailSettings> {
+  const section = node.section();
+  const lines = section.optional("lines")?.integer({ min: 0, max: 100 });
+  const stream = section.optional("stream")?.oneOf(TAIL_STREAMS);
+  const maxBytes = section.optional("max_bytes")?.size({ min: 64, max: 16 * 1024 });
+  section.end();
+  return {
+    ...(lines !== undefined && { lines }),
+    ...(stream !== undefined && { stream }),
+    ...(maxBytes !== undefined && { maxBytes }),
+  };
 }
 
 /** A word of `on:`; undefined, and a problem, for any other. */
@@ -51,7 +93,8 @@ function readWord(node: ConfigNode): ConditionWord | undefined {
   return undefined;
 }
 
-function channelName(node: ConfigNode, channels: readonly string[] | undefined): string {
+/** A name that stands in `to`. */
+export function channelName(node: ConfigNode, channels: readonly string[] | undefined): string {
   return node.stringThat((name) =>
     channels === undefined || channels.includes(name)
       ? undefined
@@ -79,7 +122,9 @@ function parseWhere(node: ConfigNode | undefined, on: readonly ConditionWord[]):
     refuse(process, without.map(({ word }) => word), "is about no process");
   }
   if (group !== undefined) {
-    const without = conditions.filter(({ condition }) => condition.about === "supervisord");
+    const without = conditions.filter(({ condition }) =>
+      !["process", "group"].includes(condition.about)
+    );
     refuse(group, without.map(({ word }) => word), "is about no group");
   }
   if (text !== undefined) {
@@ -93,7 +138,8 @@ function parseWhere(node: ConfigNode | undefined, on: readonly ConditionWord[]):
   };
 }
 
-function parsePatterns(node: ConfigNode): NamePatterns {
+/** Names with wildcards, those with `!` apart. */
+export function parsePatterns(node: ConfigNode): NamePatterns {
   const texts = node.list((item) =>
     item.stringThat((text) => {
       if (text === "!") return "expected a name behind the !";

@@ -1,9 +1,10 @@
 // Calls supervisord's XML-RPC at the address that it gave us (SUPERVISOR_SERVER_URL): a unix
 // socket or HTTP, with user and password where the server asks for them. Every call has a
-// deadline, a largest reply and a connection of its own. HTTP is spoken here by hand: fetch
-// sends an absolute-form target through a unix socket, which supervisord answers with 400, and
-// both fetch and node:http believe its Content-Length, which is too small for non-ASCII text in
-// deferred answers (supervisor/xmlrpc.py:DeferredXMLRPCResponse counts characters).
+// deadline, a largest reply and, unless one is kept, a connection of its own. HTTP is spoken here
+// by hand: fetch sends an absolute-form target through a unix socket, which supervisord answers
+// with 400, and both fetch and node:http believe its Content-Length, which is too small for
+// non-ASCII text in deferred answers (supervisor/xmlrpc.py:DeferredXMLRPCResponse counts
+// characters).
 
 import { Buffer } from "node:buffer";
 import type { Secret } from "../config/secret.ts";
@@ -24,6 +25,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** @default 33554432, for 10,000 processes in getAllProcessInfo are about 10 MB */
   readonly maxReplyBytes?: number;
+}
+
+/** How a client goes about its calls. */
+export interface ClientOptions {
+  /** Keeps one connection open from call to call, for who calls all the time. @default false */
+  readonly keepsConnection?: boolean;
 }
 
 /** supervisord could not be reached, or answered something that is not XML-RPC. */
@@ -47,13 +54,19 @@ export type MulticallResult = { readonly value: RpcValue } | {
 const TIMEOUT_MS = 5000;
 const MAX_REPLY_BYTES = 32 * 1024 * 1024;
 const MAX_HEAD_BYTES = 64 * 1024;
+/** Room for the answers that are asked for all the time; more is made as it is needed. */
+const FIRST_READ_BYTES = 4 * 1024;
 
 /** supervisord's XML-RPC interface. */
 export class SupervisorClient {
   readonly #address: SupervisorAddress;
+  readonly #keepsConnection: boolean;
+  /** Open and idle; a call takes it, so that no other one gets its answer. */
+  #kept: Deno.Conn | undefined;
 
-  constructor(address: SupervisorAddress) {
+  constructor(address: SupervisorAddress, options: ClientOptions = {}) {
     this.#address = address;
+    this.#keepsConnection = options.keepsConnection ?? false;
   }
 
   /** Calls a method. Throws an RpcFault (refused) or a SupervisorError (not reached, odd answer). */
@@ -66,7 +79,10 @@ export class SupervisorClient {
     let reply: HttpReply;
     try {
       const endpoint = endpointOf(this.#address.url);
-      reply = await exchange(endpoint, this.#request(endpoint, body), options);
+      const kept = this.#kept;
+      this.#kept = undefined;
+      reply = await exchange(endpoint, this.#request(endpoint, body), { ...options, kept });
+      this.#keepOrClose(reply);
     } catch (error) {
       throw this.#failed(method, describeFailure(error), { cause: error });
     }
@@ -96,16 +112,31 @@ export class SupervisorClient {
     );
   }
 
-  /** HTTP/1.0, so that nobody answers in chunks and everybody closes the connection. */
+  /** Closes the connection that is kept, if any. */
+  close(): void {
+    this.#kept?.close();
+    this.#kept = undefined;
+  }
+
+  #keepOrClose({ status, connection }: HttpReply): void {
+    // After a refusal supervisord's side of the connection is in doubt.
+    if (!this.#keepsConnection || status !== 200 || this.#kept !== undefined) connection.close();
+    else this.#kept = connection;
+  }
+
+  /**
+   * HTTP/1.0, so that nobody answers in chunks and everybody closes the connection; 1.1 where it
+   * is kept: supervisord states the length of every XML-RPC answer.
+   */
   #request(endpoint: Endpoint, body: string): Uint8Array {
     const { username, password } = this.#address;
     const who = Buffer.from(`${username}:${password?.reveal() ?? ""}`).toString("base64");
     const lines = [
-      "POST /RPC2 HTTP/1.0",
+      `POST /RPC2 HTTP/${this.#keepsConnection ? "1.1" : "1.0"}`,
       `Host: ${endpoint.host}`,
       "Content-Type: text/xml",
       `Content-Length: ${body.length}`, // ASCII
-      "Connection: close",
+      `Connection: ${this.#keepsConnection ? "keep-alive" : "close"}`,
       ...(username === undefined ? [] : [`Authorization: Basic ${who}`]),
       "",
       body,
@@ -131,6 +162,8 @@ interface Endpoint {
 interface HttpReply {
   readonly status: number;
   readonly body: Uint8Array;
+  /** Still open: the caller keeps or closes it. */
+  readonly connection: Deno.Conn;
 }
 
 /** A failure that is described already. */
@@ -152,11 +185,13 @@ function endpointOf(address: string): Endpoint {
   };
 }
 
-/** One request, one reply; whatever happens, the connection is closed when this settles. */
+/** One request, one reply, over a connection that is open already or a new one. A throw closes it. */
 async function exchange(
   { target }: Endpoint,
   request: Uint8Array,
-  { timeoutMs = TIMEOUT_MS, signal, maxReplyBytes = MAX_REPLY_BYTES }: CallOptions,
+  { timeoutMs = TIMEOUT_MS, signal, maxReplyBytes = MAX_REPLY_BYTES, kept }: CallOptions & {
+    readonly kept: Deno.Conn | undefined;
+  },
 ): Promise<HttpReply> {
   const over = new AbortController();
   const stopped = new Promise<never>((_, reject) =>
@@ -170,17 +205,20 @@ async function exchange(
     () => over.abort(new ExchangeError(`no answer within ${timeoutMs} ms`)),
     timeoutMs,
   );
-  let connection: Deno.Conn | undefined;
+  let connection = kept;
   try {
     over.signal.throwIfAborted();
-    connection = await connect(target, over.signal);
+    connection ??= await connect(target, over.signal);
     // Who refuses may answer before it has read everything; the reply then says more than EPIPE.
     writeAll(connection, request).catch(() => {});
-    return await Promise.race([readHttp(connection, maxReplyBytes), stopped]);
+    const reply = await Promise.race([readHttp(connection, maxReplyBytes), stopped]);
+    return { ...reply, connection };
+  } catch (error) {
+    connection?.close();
+    throw error;
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener("abort", giveUp);
-    connection?.close();
   }
 }
 
@@ -199,8 +237,11 @@ async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void>
 }
 
 /** Reads until the reply is whole or the other side closes. */
-async function readHttp(connection: Deno.Conn, maxReplyBytes: number): Promise<HttpReply> {
-  let held = Buffer.alloc(64 * 1024);
+async function readHttp(
+  connection: Deno.Conn,
+  maxReplyBytes: number,
+): Promise<Omit<HttpReply, "connection">> {
+  let held = Buffer.alloc(FIRST_READ_BYTES);
   let length = 0;
   let head: HttpHead | undefined;
   while (true) {

@@ -28,6 +28,8 @@ export interface LoggedExit {
   readonly reason: ExitReason;
   /** Whether the status is one of `exitcodes`; nothing is said of a process that was stopped. */
   readonly expected: boolean | undefined;
+  /** Whether the log says that it had run for `startsecs`. */
+  readonly ran: boolean;
   /** As it stands in the log, in the host's time zone; "" where it was cut off. */
   readonly time: string;
 }
@@ -72,6 +74,8 @@ interface Generation {
   /** Ends that belong to one of them, with the line. */
   readonly exits: { readonly exit: LoggedExit; readonly line: number }[];
   alive: number;
+  /** Whether one of them has run for `startsecs`. */
+  ran: boolean;
   /** Whether supervisord's start is in the piece, so that nobody runs whom we have not seen. */
   readonly isAll: boolean;
 }
@@ -81,7 +85,13 @@ interface History {
   /** Ends of processes that were spawned before the piece begins. */
   readonly orphans: LoggedExit[];
   readonly generationsByPid: Map<number, Generation>;
+  /** Process id to how many ends stand before its `spawned:` line; of the last supervisord only. */
+  readonly spawnedAfterExits: Map<number, number>;
+  /** How many ends stand before the start of the last supervisord. */
+  exitsOfOthers: number;
   current: Generation | undefined;
+  /** Whether one that was spawned before the piece begins has run for `startsecs`. */
+  orphanRan: boolean;
 }
 
 /** What a piece of supervisord's log says about ends. */
@@ -98,8 +108,15 @@ export function readExitLog(text: string): ExitLog {
   const histories = new Map<string, History>();
   const exits: LoggedExit[] = [];
   const historyOf = (name: string) => {
-    const made = { exits: [], orphans: [], generationsByPid: new Map(), current: undefined };
-    const history = histories.get(name) ?? made;
+    const history = histories.get(name) ?? {
+      exits: [],
+      orphans: [],
+      generationsByPid: new Map(),
+      spawnedAfterExits: new Map(),
+      exitsOfOthers: 0,
+      current: undefined,
+      orphanRan: false,
+    };
     histories.set(name, history);
     return history;
   };
@@ -107,11 +124,20 @@ export function readExitLog(text: string): ExitLog {
   for (const [number, line] of lines.entries()) {
     if (line?.kind === "started") {
       // After a crash of supervisord nobody says how the processes before ended.
-      for (const history of histories.values()) history.current = undefined;
+      for (const history of histories.values()) {
+        history.current = undefined;
+        history.orphanRan = false;
+        history.exitsOfOthers = history.exits.length;
+        history.spawnedAfterExits.clear();
+      }
       isAll = true;
     } else if (line?.kind === "spawned") {
       const name = endedNames.has(line.name) ? line.name : line.nameOfRepr;
       addSpawned(historyOf(name), line.pid, number, isAll);
+    } else if (line?.kind === "running") {
+      const history = historyOf(line.name);
+      if (history.current === undefined) history.orphanRan = true;
+      else history.current.ran = true;
     } else if (line?.kind === "ended") {
       exits.push(addEnded(historyOf(line.exit.name), line.exit, number));
     }
@@ -120,21 +146,24 @@ export function readExitLog(text: string): ExitLog {
 }
 
 function addSpawned(history: History, pid: number, line: number, isAll: boolean): void {
-  history.current ??= { spawnedAtLine: new Map(), exits: [], alive: 0, isAll };
+  history.current ??= { spawnedAtLine: new Map(), exits: [], alive: 0, ran: false, isAll };
   history.current.alive++;
   history.current.spawnedAtLine.set(pid, line);
   history.generationsByPid.set(pid, history.current);
+  history.spawnedAfterExits.set(pid, history.exits.length);
 }
 
 function addEnded(history: History, exit: LoggedExit, line: number): LoggedExit {
   const generation = history.current;
   if (generation === undefined) {
-    history.exits.push(exit);
-    history.orphans.push(exit);
-    return exit;
+    const orphan = { ...exit, ran: history.orphanRan };
+    history.orphanRan = false;
+    history.exits.push(orphan);
+    history.orphans.push(orphan);
+    return orphan;
   }
   const [pid] = generation.spawnedAtLine.size === 1 ? generation.spawnedAtLine.keys() : [];
-  const known = { ...exit, pid };
+  const known = { ...exit, pid, ran: generation.ran };
   history.exits.push(known);
   generation.exits.push({ exit: known, line });
   if (--generation.alive === 0) history.current = undefined;
@@ -220,6 +249,7 @@ export function surerExit(byLog: ExitFinding, byInfo: ExitFinding): ExitFinding 
 
 type Line =
   | { readonly kind: "started" }
+  | { readonly kind: "running"; readonly name: string }
   | {
     readonly kind: "spawned";
     readonly name: string;
@@ -231,8 +261,9 @@ type Line =
 
 /** The time, in whatever form, a level, and the message (loggers.py); the level differs by version. */
 const LINE =
-  /^(.{0,60}?)[ \]:]*\b[A-Z]{4,8}:? (supervisord started with pid|spawned:|exited:|stopped:) (.*)$/s;
+  /^(.{0,60}?)[ \]:]*\b[A-Z]{4,8}:? (supervisord started with pid|spawned:|success:|exited:|stopped:) (.*)$/s;
 const SPAWNED = /^u?(['"])(.*)\1 with pid (\d{1,10})$/s;
+const RAN = /^(.*) entered RUNNING state\b/s;
 const ENDED =
   /^(.*) \((?:exit status (\d{1,5})|terminated by (SIG[A-Z0-9+]+|signal \d{1,4})( \(core dumped\))?)(?:; ((?:not )?expected))?\)$/s;
 
@@ -252,6 +283,10 @@ function readLine(text: string, number: number): Line | undefined {
       pid: Number(pid),
     };
   }
+  if (what === "success:") {
+    const name = RAN.exec(rest)?.[1];
+    return name === undefined ? undefined : { kind: "running", name };
+  }
   const [, name, status, signal, core, verdict] = ENDED.exec(rest) ?? [];
   if (name === undefined) return undefined;
   const exit: LoggedExit = {
@@ -262,6 +297,7 @@ function readLine(text: string, number: number): Line | undefined {
       ? { kind: "signal", signal: signal!, coreDumped: core !== undefined }
       : { kind: "status", status: Number(status) },
     expected: verdict === undefined ? undefined : verdict === "expected",
+    ran: false, // until the history says so
     // The first line of a piece may have lost the beginning of its time.
     time: number > 0 || /^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d/.test(time) ? time : "",
   };

@@ -9,6 +9,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import type { ProcessName } from "../events/event.ts";
 import { decodeText } from "../events/text.ts";
 import { type CallOptions, type SupervisorClient, SupervisorError } from "./client.ts";
+import type { LogChannel, LogMark, Marks, ProcessInfo } from "./log_marks.ts";
 import { RpcFault, type RpcValue } from "./xmlrpc.ts";
 
 /** The end of a log, or why there is none. */
@@ -17,11 +18,11 @@ export interface LogTail {
   readonly lines: readonly string[];
   readonly channel: LogChannel;
   readonly source: "file" | "rpc" | "none";
+  /** Whether it ends where the log did when the process ended: nothing in it is newer. */
+  readonly isExact: boolean;
   /** Why there are no lines; "" where there are. */
   readonly reason: string;
 }
-
-export type LogChannel = "stderr" | "stdout";
 
 const METHODS: Readonly<Record<LogChannel, string>> = {
   stderr: "supervisor.readProcessStderrLog",
@@ -36,21 +37,36 @@ export interface LogTailOptions {
   readonly maxLines?: number;
   /** Of all lines together, in UTF-8. @default 4096 */
   readonly maxBytes?: number;
+  /** What getProcessInfo says; it is asked for where this is absent. */
+  readonly info?: ProcessInfo;
+  /** Where the logs ended with the process. */
+  readonly marks?: Marks;
+  /** When the process was started, in milliseconds since 1970 UTC: a log that is older is not its. */
+  readonly startedAtMs?: number | undefined;
+  /** Takes secrets out of the whole piece, before it is cut. */
+  readonly mask?: (text: string) => string;
   /** For everything together. @default 1000 */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
 
-type Limits = Required<Omit<LogTailOptions, "signal">> & { readonly signal: AbortSignal };
+type Limits =
+  & Required<Omit<LogTailOptions, "signal" | "info" | "startedAtMs">>
+  & Pick<LogTailOptions, "info" | "startedAtMs">
+  & { readonly signal: AbortSignal };
 
 /** Colours and control characters take place that the lines then do not need. */
 const READ_PER_BYTE = 4;
 const MAX_READ_BYTES = 256 * 1024;
 
+/** A log's time of change is up to a tick of the kernel late. */
+const CLOCK_LAG_MS = 1000;
+
 /** A piece of a log; `isCut`: something stands before it. */
 interface Piece {
   readonly text: string;
   readonly isCut: boolean;
+  readonly isExact: boolean;
 }
 
 type Found = Piece & { readonly source: "file" | "rpc" } | { readonly reason: string };
@@ -70,13 +86,17 @@ export async function readLogTail(
   const timer = setTimeout(stop(`no answer within ${timeoutMs} ms`), timeoutMs);
   if (options.signal?.aborted) giveUp();
   options.signal?.addEventListener("abort", giveUp);
-  const limits = { channels, maxLines, maxBytes, timeoutMs, signal: over.signal };
+  const { info, marks = {}, startedAtMs, mask = (text: string) => text } = options;
+  const limits = {
+    ...{ channels, maxLines, maxBytes, timeoutMs, marks, startedAtMs, mask, signal: over.signal },
+    ...(info && { info }),
+  };
   try {
     // A file on a server that is gone is waited for by nobody, but cannot be stopped either.
     return await Promise.race([readChannels(client, process, limits), rejection(over.signal)]);
   } catch (error) {
     const reason = over.signal.aborted ? String(over.signal.reason) : describe(error);
-    return { lines: [], channel, source: "none", reason };
+    return { lines: [], channel, source: "none", isExact: false, reason };
   } finally {
     clearTimeout(timer);
     options.signal?.removeEventListener("abort", giveUp);
@@ -89,7 +109,7 @@ export async function readSupervisorLog(
   maxBytes: number,
   options: CallOptions = {},
 ): Promise<string> {
-  return await readByRpc(client, ["supervisor.readLog"], maxBytes, options);
+  return await readByRpc(client, ["supervisor.readLog"], { ...options, maxBytes });
 }
 
 async function readChannels(
@@ -97,18 +117,18 @@ async function readChannels(
   process: ProcessName,
   limits: Limits,
 ): Promise<LogTail> {
-  const info = await readInfo(client, process, limits);
+  const info = limits.info ?? await readInfo(client, process, limits);
   const reasons: string[] = [];
   for (const channel of limits.channels) {
     const found = await readChannel(client, process, channel, info, limits);
     const lines = "text" in found ? lastLines(found, limits) : [];
     if ("text" in found && lines.length > 0) {
-      return { lines, channel, source: found.source, reason: "" };
+      return { lines, channel, source: found.source, isExact: found.isExact, reason: "" };
     }
     reasons.push(`${channel}: ${"text" in found ? "the log is empty" : found.reason}`);
   }
   const channel = limits.channels[0] ?? "stderr";
-  return { lines: [], channel, source: "none", reason: reasons.join("; ") };
+  return { lines: [], channel, source: "none", isExact: false, reason: reasons.join("; ") };
 }
 
 /** supervisord on Python 2 does not find names that are not ASCII, but lists them. */
@@ -138,53 +158,81 @@ async function readChannel(
   { group, name }: ProcessName,
   channel: LogChannel,
   info: Readonly<Record<string, RpcValue>>,
-  { maxBytes, timeoutMs, signal }: Limits,
+  { maxBytes, timeoutMs, marks, startedAtMs = 0, signal }: Limits,
 ): Promise<Found> {
   const path = info[`${channel}_logfile`];
   if (typeof path !== "string" || path === "") return { reason: "it has no log file" };
   const readBytes = Math.min(READ_PER_BYTE * maxBytes, MAX_READ_BYTES);
   // One that is not absolute stands in supervisord's folder, which need not be ours (3.x).
-  const piece = path.startsWith("/") ? await readFileEnd(path, readBytes) : "not readable";
+  const mark = marks[channel]?.path === path ? marks[channel] : undefined;
+  const isOlder = (modifiedMs: number) => modifiedMs < startedAtMs - CLOCK_LAG_MS;
+  if (mark !== undefined && isOlder(mark.modifiedMs)) return { reason: NOTHING_NEW };
+  const piece = path.startsWith("/") ? await readFileEnd(path, readBytes, mark) : "not readable";
   // supervisord itself would wait for ever where it opens a FIFO that nobody writes to.
   if (piece === "not a file") return { reason: `"${path}" is not a regular file` };
-  if (piece !== "not readable") return { ...piece, source: "file" };
+  if (piece !== "not readable") {
+    return isOlder(piece.modifiedMs) ? { reason: NOTHING_NEW } : { ...piece, source: "file" };
+  }
   try {
-    const text = await readByRpc(client, [METHODS[channel], `${group}:${name}`], readBytes, {
-      timeoutMs,
-      signal,
+    const text = await readByRpc(client, [METHODS[channel], `${group}:${name}`], {
+      ...{ maxBytes: readBytes, timeoutMs, signal },
+      ...(mark && { upTo: mark.size }),
     });
     // What is shorter than asked for is all there is; a cut character may be gone from it.
     const isCut = new TextEncoder().encode(text).length > readBytes - MAX_UTF8_BYTES;
-    return { text, isCut, source: "rpc" };
+    return { text, isCut, isExact: mark !== undefined, source: "rpc" };
   } catch (error) {
     signal.throwIfAborted();
     return { reason: describe(error) };
   }
 }
 
+type ReadFile = Piece & { readonly modifiedMs: number };
+
 /** The end of a file that may be rotated, truncated or removed at any time. */
 async function readFileEnd(
   path: string,
   maxBytes: number,
-): Promise<Piece | "not readable" | "not a file"> {
-  const current = await readEnd(path, maxBytes);
+  mark: LogMark | undefined,
+): Promise<ReadFile | "not readable" | "not a file"> {
+  const current = await readEnd(path, maxBytes, mark);
   if (typeof current === "string") return current;
-  if (current.isCut) return { text: decodeLines(current.bytes), isCut: true };
+  const { modifiedMs, isCut } = current;
+  const found = (bytes: Uint8Array, more: Pick<Piece, "isCut" | "isExact">) => ({
+    text: decodeLines(bytes),
+    modifiedMs,
+    ...more,
+  });
   // supervisord renames a full log to .1 (loggers.py:doRollover), so its end may stand there.
+  if (mark !== undefined && !current.isMarked) {
+    const renamed = await readEnd(`${path}.1`, maxBytes, mark);
+    if (typeof renamed !== "string" && renamed.isMarked) {
+      return found(renamed.bytes, { isCut: renamed.isCut, isExact: true });
+    }
+  }
+  const isExact = current.isMarked;
+  if (isCut) return found(current.bytes, { isCut, isExact });
   const older = await readEnd(`${path}.1`, maxBytes - current.bytes.length);
-  if (typeof older === "string") return { text: decodeLines(current.bytes), isCut: false };
+  if (typeof older === "string") return found(current.bytes, { isCut: false, isExact });
   const bytes = new Uint8Array(older.bytes.length + current.bytes.length);
   bytes.set(older.bytes);
   bytes.set(current.bytes, older.bytes.length);
-  return { text: decodeLines(bytes), isCut: older.isCut };
+  return found(bytes, { isCut: older.isCut, isExact });
+}
+
+/** The end of one file; `isMarked`: up to the mark, for it is the file that the mark is of. */
+interface ReadEnd {
+  readonly bytes: Uint8Array;
+  readonly isCut: boolean;
+  readonly isMarked: boolean;
+  readonly modifiedMs: number;
 }
 
 async function readEnd(
   path: string,
   maxBytes: number,
-): Promise<
-  { readonly bytes: Uint8Array; readonly isCut: boolean } | "not readable" | "not a file"
-> {
+  mark?: LogMark,
+): Promise<ReadEnd | "not readable" | "not a file"> {
   let file: FileHandle | undefined;
   try {
     // Opening a FIFO takes something from its other readers, so it is looked at before. The
@@ -196,7 +244,9 @@ async function readEnd(
     }
     // It may have become one since; then O_NONBLOCK keeps the opening from waiting for a writer.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const { size } = await file.stat();
+    const stat = await file.stat();
+    const isMarked = mark !== undefined && stat.ino === mark.inode && stat.size >= mark.size;
+    const size = isMarked ? mark.size : stat.size;
     const start = Math.max(0, size - maxBytes);
     const bytes = new Uint8Array(Math.min(size, maxBytes));
     let length = 0;
@@ -205,7 +255,8 @@ async function readEnd(
       if (bytesRead === 0) break; // truncated meanwhile
       length += bytesRead;
     }
-    return { bytes: bytes.subarray(0, length), isCut: start > 0 };
+    const modifiedMs = isMarked ? mark.modifiedMs : stat.mtimeMs;
+    return { bytes: bytes.subarray(0, length), isCut: start > 0, isMarked, modifiedMs };
   } catch {
     return "not readable";
   } finally {
@@ -224,16 +275,24 @@ function decodeLines(bytes: Uint8Array): string {
   return lines.join("\n");
 }
 
-/** What `read…Log(-n, 0)` gives; a cut character is stepped over by asking for a little more. */
+/**
+ * The end of a log, or what stands before `upTo` in it; a cut character is stepped over by asking
+ * for a little more.
+ */
 async function readByRpc(
   client: SupervisorClient,
   [method, ...names]: readonly [method: string, ...names: string[]],
-  maxBytes: number,
-  options: CallOptions,
+  { maxBytes, upTo, ...options }: CallOptions & {
+    readonly maxBytes: number;
+    readonly upTo?: number;
+  },
 ): Promise<string> {
+  if (upTo === 0) return ""; // a length of 0 means all
   for (let more = 0;; more++) {
+    const start = Math.max(0, (upTo ?? 0) - maxBytes - more);
+    const piece = upTo === undefined ? [-(maxBytes + more), 0] : [start, upTo - start];
     try {
-      return String(await client.call(method, [...names, -(maxBytes + more), 0], options));
+      return String(await client.call(method, [...names, ...piece], options));
     } catch (error) {
       const isCutCharacter = error instanceof SupervisorError && error.status === 500;
       if (!isCutCharacter || more === MAX_UTF8_BYTES - 1) throw error;
@@ -241,6 +300,7 @@ async function readByRpc(
   }
 }
 
+const NOTHING_NEW = "nothing was written since it was started";
 const MAX_UTF8_BYTES = 4;
 const FAULT_BAD_NAME = 10;
 const FAULT_NO_FILE = 20;
@@ -256,11 +316,11 @@ const ESCAPES = new RegExp(
 // deno-lint-ignore no-control-regex -- they are to go
 const CONTROLS = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
 
-function lastLines(piece: Piece, { maxLines, maxBytes }: Limits): string[] {
+function lastLines(piece: Piece, { maxLines, maxBytes, mask }: Limits): string[] {
   const lines = piece.text.split("\n");
   // The rest of a line says little, unless it is all there is.
   if (piece.isCut && lines.filter((line) => line.trim() !== "").length > 1) lines.shift();
-  const clean = lines.map(cleanLine);
+  const clean = mask(lines.map(cleanLine).join("\n")).split("\n");
   while (clean.at(-1) === "") clean.pop();
   const taken: string[] = [];
   let left = maxBytes;

@@ -42,10 +42,10 @@ function names(...texts: string[]) {
 
 /** For each event the words of `on:` that it makes true. */
 const EVENTS: readonly (readonly [string, Event, readonly ConditionWord[]])[] = [
-  ["an unexpected exit", CRASH, ["crash", "exit"]],
-  ["an expected exit", state("EXITED", " expected:1 pid:7"), ["exit"]],
+  ["an unexpected exit", CRASH, ["crash", "exit", "flapping"]],
+  ["an expected exit", state("EXITED", " expected:1 pid:7"), ["exit", "flapping"]],
   ["a fatal", state("FATAL", ""), ["fatal"]],
-  ["a failed start", state("BACKOFF", " tries:1"), ["start_failed"]],
+  ["a failed start", state("BACKOFF", " tries:1"), ["start_failed", "flapping"]],
   ["a start", state("STARTING", " tries:0"), ["starting"]],
   ["a running process", state("RUNNING", " pid:7"), ["started"]],
   ["a stop that begins", state("STOPPING", " pid:7"), ["stopping"]],
@@ -139,8 +139,8 @@ Deno.test("decide() answers for every rule, in the order of the rules", () => {
 
 Deno.test("subscriptionsFor() names what the rules need, each once, and the sign of life", () => {
   assertEquals(subscriptionsFor([rule(["crash", "exit"]), rule(["fatal", "tick"])]), [
-    "PROCESS_STATE_EXITED",
-    "PROCESS_STATE_FATAL",
+    "PROCESS_STATE",
+    "SUPERVISOR_STATE_CHANGE",
     "TICK_60",
   ]);
 });

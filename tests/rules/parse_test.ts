@@ -28,13 +28,14 @@ const CASES: readonly (readonly [string, unknown, readonly string[]])[] = [
     'rules[0].on[0]: "crashh" is not known here; did you mean "crash"?',
   ]],
   ["supervisord's own name of an event", [{ ...GOOD, on: ["PROCESS_STATE_EXITED"] }], [
-    "rules[0].on[0]: PROCESS_STATE_EXITED is supervisord's name of the event; write crash or exit",
+    "rules[0].on[0]: PROCESS_STATE_EXITED is supervisord's name of the event; write crash or exit or flapping",
   ]],
   ["an unknown word beside a filter", [{ ...GOOD, on: ["boom"], where: { text: "x" } }], [
     'rules[0].on[0]: "boom" is not known here; known are: crash, exit, fatal, start_failed, ' +
-    "starting, started, stopping, stopped, state_unknown, process_log, process_communication, " +
+    "flapping, starting, started, stopping, stopped, state_unknown, process_log, process_communication, " +
     "remote_communication, group_added, group_removed, supervisor_starting, " +
-    "supervisor_stopping, tick",
+    "supervisor_stopping, tick, gap, channel_failing, channel_recovered, " +
+    "reload_failed, reload_recovered",
   ]],
   ["a channel named twice", [{ ...GOOD, to: ["mail", "mail"] }], [
     "rules[0].to: names a channel twice",
@@ -55,6 +56,12 @@ const CASES: readonly (readonly [string, unknown, readonly string[]])[] = [
   ], [
     "rules[0].where.process: supervisor_stopping is about no process; " +
     "put it into a rule without this filter",
+  ]],
+  ["a group filter about superbell itself", [
+    { ...GOOD, on: ["group_added", "channel_failing", "gap"], where: { group: "web" } },
+  ], [
+    "rules[0].where.group: channel_failing, gap is about no group; " +
+    "put them into a rule without this filter",
   ]],
   ["a text filter without a text", [{ ...GOOD, where: { text: "x" } }], [
     "rules[0].where.text: crash carries no text; put it into a rule without this filter",

@@ -404,3 +404,50 @@ Deno.test("SupervisorClient.multicall() refuses results that do not fit the call
     "the results do not fit the calls",
   );
 });
+
+Deno.test("SupervisorClient keeps one connection to a real supervisord where it is told to", async () => {
+  await using supervisord = await supervisordWith("");
+  const url = `unix://${supervisord.dir}/supervisor.sock`;
+  const client = new SupervisorClient({ url }, { keepsConnection: true });
+  const socketsHeld = () =>
+    [...Deno.readDirSync("/proc/self/fd")].filter(({ name }) => {
+      try {
+        return Deno.readLinkSync(`/proc/self/fd/${name}`).startsWith("socket:");
+      } catch {
+        return false; // the one of this very reading
+      }
+    }).length;
+  const before = socketsHeld();
+  for (let call = 0; call < 5; call++) {
+    assertEquals(await client.call("supervisor.getPID"), supervisord.pid);
+    assertEquals(socketsHeld(), before + 1);
+  }
+  // Calls at the same time have connections of their own; one of them is kept.
+  const calls = Array.from({ length: 5 }, () => client.call("supervisor.getIdentification"));
+  assertEquals(await Promise.all(calls), Array(5).fill("e2e"));
+  assertEquals(socketsHeld(), before + 1);
+  // A fault is an answer: the connection stays.
+  await assertRejects(() => client.call("supervisor.nosuch"), RpcFault);
+  assertEquals(socketsHeld(), before + 1);
+  client.close();
+  assertEquals(socketsHeld(), before);
+  assertEquals(await client.call("supervisor.getPID"), supervisord.pid);
+  client.close();
+  await supervisord.stop();
+});
+
+Deno.test("SupervisorClient gives up a kept connection that was closed on it", async () => {
+  let connections = 0;
+  await using server = startTcpServer(async (connection) => {
+    connections++;
+    await connection.read(new Uint8Array(4096));
+    await connection.write(new TextEncoder().encode(http("200 OK", BODY)));
+    connection.close();
+  });
+  const client = new SupervisorClient({ url: server.origin }, { keepsConnection: true });
+  assertEquals(await client.call("a.b"), "4.2.5");
+  await assertRejects(() => client.call("a.b"), SupervisorError);
+  assertEquals(await client.call("a.b"), "4.2.5");
+  assertEquals(connections, 2);
+  client.close();
+});

@@ -57,6 +57,7 @@ Deno.test("readExitLog() reads every kind of end", () => {
     ended: "exited",
     reason: status(3),
     expected: false,
+    ran: true,
     time: "2026-11-21 03:48:34,582",
   });
 });

@@ -4,6 +4,7 @@ import { Folder } from "../support/folder.ts";
 import { type HttpServer, startHttpServer, startTcpServer } from "../support/http_server.ts";
 import { startSupervisord } from "../support/supervisord.ts";
 import { SupervisorClient, SupervisorError } from "../../src/supervisor/client.ts";
+import type { LogMark, ProcessInfo } from "../../src/supervisor/log_marks.ts";
 import {
   type LogTailOptions,
   readLogTail,
@@ -100,9 +101,54 @@ for (const [what, content, options, lines] of contents) {
     const path = folder.file("log");
     Deno.writeFileSync(path, typeof content === "string" ? Buffer.from(content) : content);
     const tail = await tailOfFile(path, options);
-    assertEquals(tail, { lines, channel: "stderr", source: "file", reason: "" });
+    assertEquals(tail, { lines, channel: "stderr", source: "file", isExact: false, reason: "" });
   });
 }
+
+/** Where a log ends now. */
+function markOf(path: string): LogMark {
+  const { size, ino, mtime } = Deno.statSync(path);
+  return { path, size, inode: ino, modifiedMs: mtime!.getTime(), notedAtMs: Date.now() };
+}
+
+Deno.test("readLogTail() ends at the mark, also where the file was renamed since", async () => {
+  using folder = new Folder();
+  const path = folder.write("log", text(numbered(1, 9)));
+  const marks = { stderr: markOf(path) };
+  Deno.writeTextFileSync(path, "new\n", { append: true });
+  const { lines, isExact } = await tailOfFile(path, { marks, maxLines: 2 });
+  assertEquals([lines, isExact], [numbered(8, 9), true]);
+  Deno.renameSync(path, `${path}.1`);
+  Deno.writeTextFileSync(path, "newer\n");
+  const renamed = await tailOfFile(path, { marks, maxLines: 2 });
+  assertEquals([renamed.lines, renamed.isExact], [numbered(8, 9), true]);
+});
+
+Deno.test("readLogTail() says that it is not exact where the marked file is gone or was cut", async () => {
+  using folder = new Folder();
+  const path = folder.write("log", text(numbered(1, 9)));
+  const marks = { stderr: markOf(path) };
+  Deno.truncateSync(path, 0);
+  Deno.writeTextFileSync(path, "new\n", { append: true });
+  const { lines, isExact } = await tailOfFile(path, { marks });
+  assertEquals([lines, isExact], [["new"], false]);
+  const other = { stderr: { ...markOf(path), path: "/another" } };
+  assertEquals((await tailOfFile(path, { marks: other })).isExact, false);
+});
+
+Deno.test("readLogTail() shows nothing of a log that is older than the run", async () => {
+  using folder = new Folder();
+  const path = folder.write("log", "old\n");
+  const { modifiedMs } = markOf(path);
+  const reason = "stderr: nothing was written since it was started";
+  const marks = { stderr: markOf(path) };
+  for (const options of [{}, { marks }]) {
+    const startedAtMs = modifiedMs + 5000;
+    assertEquals((await tailOfFile(path, { ...options, startedAtMs })).reason, reason);
+    const lines = (await tailOfFile(path, { ...options, startedAtMs: modifiedMs })).lines;
+    assertEquals(lines, ["old"]);
+  }
+});
 
 Deno.test("readLogTail() goes on in the rotated file", async () => {
   using folder = new Folder();
@@ -132,6 +178,7 @@ Deno.test("readLogTail() reads regular files only", async () => {
       lines: [],
       channel: "stderr",
       source: "none",
+      isExact: false,
       reason: `stderr: "${path}" is not a regular file`,
     });
   }
@@ -175,6 +222,7 @@ for (const [what, answer, reason] of nothing) {
       lines: [],
       channel: "stderr",
       source: "none",
+      isExact: false,
       reason,
     });
   });
@@ -198,7 +246,13 @@ async function tailByRpc(answers: readonly (string | number)[], options: LogTail
 Deno.test("readLogTail() by XML-RPC asks for a little more after HTTP 500", async () => {
   const { tail, asked } = await tailByRpc([500, 500, 500, "a\nb\n"]);
   assertEquals(asked, [-100, -101, -102, -103]);
-  assertEquals(tail, { lines: ["a", "b"], channel: "stderr", source: "rpc", reason: "" });
+  assertEquals(tail, {
+    lines: ["a", "b"],
+    channel: "stderr",
+    source: "rpc",
+    isExact: false,
+    reason: "",
+  });
 });
 
 Deno.test("readLogTail() by XML-RPC gives up after four times HTTP 500", async () => {
@@ -233,6 +287,7 @@ Deno.test("readLogTail() asks stdout where stderr has nothing (redirect_stderr)"
     lines: ["a"],
     channel: "stdout",
     source: "file",
+    isExact: false,
     reason: "",
   });
 });
@@ -309,6 +364,7 @@ stderr_logfile=NONE
       lines: [`58 ${words}`, `59 ${words}`, "red"],
       channel: "stderr",
       source: "file",
+      isExact: false,
       reason: "",
     });
   });
@@ -336,6 +392,22 @@ stderr_logfile=NONE
     const gbk = await readLogTail(remote, { group: "gbk", name: "gbk" }, { timeoutMs: 5000 });
     assertStringIncludes(gbk.reason, "stdout: Cannot call supervisor.readProcessStdoutLog");
     assertStringIncludes(gbk.reason, "HTTP 500");
+  });
+
+  await test.step("by XML-RPC up to a mark", async () => {
+    const { origin, ...proxy } = withoutFiles(client);
+    await using _ = proxy;
+    const remote = new SupervisorClient({ url: origin });
+    const info = await client.call("supervisor.getProcessInfo", ["says"]) as ProcessInfo;
+    const path = String(info.stderr_logfile);
+    const whole = Deno.readTextFileSync(path);
+    const size = new TextEncoder().encode(whole.slice(0, whole.indexOf("59 "))).length;
+    const marks = { stderr: { ...markOf(path), path: path.slice(1), size } };
+    for (let maxBytes = 100; maxBytes < 104; maxBytes++) {
+      const options = { marks, maxBytes, timeoutMs: 5000, maxLines: 2 };
+      const { lines, source, isExact } = await readLogTail(remote, says, options);
+      assertEquals([lines.at(-1), source, isExact], [`58 ${words}`, "rpc", true]);
+    }
   });
 
   await test.step("supervisord's own log", async () => {

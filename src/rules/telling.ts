@@ -1,0 +1,87 @@
+// What is to be told: of an event, or of an incident as it stands.
+
+import type { Event } from "../events/event.ts";
+import {
+  type Incident,
+  type IncidentReport,
+  type Member,
+  MOST_NAMED,
+  type Settling,
+  type TellingKind,
+} from "./incident.ts";
+import type { Severity } from "./pacing.ts";
+import type { Plan } from "./plan.ts";
+import type { HoldReason } from "./reason.ts";
+import type { ConditionWord } from "./rule.ts";
+
+/** What is to be told. */
+export interface Telling {
+  readonly rule: string;
+  /** Names of channels. */
+  readonly to: readonly string[];
+  readonly severity: Severity;
+  readonly word: ConditionWord;
+  /** The event that it is about, and when it came. */
+  readonly event: Event;
+  readonly eventAtMs: number;
+  /** Absent: a notice, which is over at once. */
+  readonly incident?: IncidentReport;
+}
+
+/** Holds that are the rule's own way of telling, and nobody's to wonder about. */
+const ORDINARY_HOLDS: readonly HoldReason[] = ["group-wait", "below-after"];
+
+/** A message about an incident, which counts this message already. */
+export function tellingOf(
+  kind: TellingKind,
+  { incident, members, plan }: {
+    readonly incident: Incident;
+    readonly members: readonly Member[];
+    readonly plan: Plan;
+  },
+  { to, heldBy, nowMs }: {
+    /** In place of the rule's own channels. */
+    readonly to?: readonly string[];
+    readonly heldBy?: HoldReason | undefined;
+    readonly nowMs: number;
+  },
+): Telling {
+  const { severity, escalate } = plan.pacing;
+  const { told } = incident;
+  const escalated = told?.escalated === true ? escalate?.to ?? [] : [];
+  const ill = members.filter(({ settled }) => settled === undefined);
+  const shown = kind === "resolved" || ill.length === 0 ? members : ill;
+  const settledMs = Math.max(...members.map(({ settled }) => settled?.atMs ?? nowMs));
+  return {
+    rule: plan.name,
+    to: to ?? [...new Set([...plan.to, ...escalated])],
+    severity,
+    word: incident.word,
+    event: incident.event,
+    eventAtMs: incident.eventAtMs,
+    incident: {
+      id: incident.id,
+      kind,
+      number: told?.messages ?? 1,
+      ...(kind === "reminder" && { reminder: told?.reminders ?? 1 }),
+      sinceMs: incident.startedAtMs,
+      ...(kind === "resolved" && {
+        downMs: Math.max(0, settledMs - incident.startedAtMs),
+        settling: settlingOfAll(members),
+      }),
+      ...(members.some(({ flapping }) => flapping) && { flapping: true }),
+      ends: incident.ends,
+      by: incident.by,
+      key: incident.key,
+      processes: shown.slice(0, MOST_NAMED).map(({ process }) => process),
+      count: shown.length,
+      ...(heldBy !== undefined && !ORDINARY_HOLDS.includes(heldBy) && { heldBy }),
+    },
+  };
+}
+
+/** How an incident ended: running if any process is, and removed only if all are. */
+export function settlingOfAll(members: readonly Member[]): Settling {
+  const order: readonly Settling[] = ["running", "exited", "stopped"];
+  return order.find((how) => members.some(({ settled }) => settled?.how === how)) ?? "removed";
+}

@@ -1,0 +1,382 @@
+// What becomes of dropped events, with real outboxes and supervisord's answers over HTTP: by the
+// clock of the test, so that each wait is exact.
+
+import { Redactor } from "../src/config/secret.ts";
+import type { Frame } from "../src/events/frame.ts";
+import { Intake } from "../src/intake.ts";
+import { Log } from "../src/log.ts";
+import { Outbox } from "../src/outbox/outbox.ts";
+import { Reconciliation } from "../src/reconciliation.ts";
+import type { Rule } from "../src/rules/rule.ts";
+import { SupervisorClient } from "../src/supervisor/client.ts";
+import { assert, assertEquals, assertMatch } from "./support/assert.ts";
+import { FakeClock } from "./support/fake_clock.ts";
+import { Folder } from "./support/folder.ts";
+import { frameOf } from "./support/frames.ts";
+import { startModelServer } from "./support/model_server.ts";
+import { SupervisordModel } from "./support/supervisord_model.ts";
+import { until } from "./support/until.ts";
+
+const NOW = 1_800_000_000_000;
+const RULES: readonly Rule[] = [{
+  name: "all",
+  on: ["crash", "exit", "fatal", "stopped", "start_failed", "gap", "supervisor_stopping"],
+  where: {},
+  to: ["mail"],
+}];
+const NAMES = [["web", "api"], ["web", "db"], ["cron", "cron"]] as const;
+
+/** One life of a listener at a supervisord. */
+class Life implements AsyncDisposable {
+  readonly outbox: Outbox;
+  readonly memory = Outbox.open(":memory:", { nowMs: NOW });
+  readonly log: string[] = [];
+  readonly clock = new FakeClock(NOW);
+  readonly intake: Intake;
+  readonly #reconciliation: Reconciliation;
+  readonly #stop = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(
+    path: string,
+    { url, run = "boot 1", self = { group: "superbell", name: "superbell" }, everyMs = 300_000 }: {
+      readonly url: string | undefined;
+      readonly run?: string;
+      readonly self?: { readonly group: string; readonly name: string };
+      readonly everyMs?: number;
+    },
+  ) {
+    this.outbox = Outbox.open(path, { nowMs: NOW });
+    const log = new Log({
+      level: "debug",
+      redactor: new Redactor([]),
+      now: () => NOW,
+      write: (line) => void this.log.push(line.trimEnd().replace(/^.*? (?=[A-Z]+ )/, "")),
+    });
+    this.intake = new Intake({
+      rules: RULES,
+      outbox: this.outbox,
+      memory: this.memory,
+      host: () => ({ name: "node-7", address: "" }),
+      supervisorRun: run,
+      now: () => this.clock.now(),
+      digestMs: () => 0,
+      log,
+      onStored() {},
+      onGap: () => this.#reconciliation.gapCame(),
+    });
+    this.#reconciliation = new Reconciliation({
+      intake: this.intake,
+      client: url === undefined ? undefined : new SupervisorClient({ url }),
+      supervisorRun: run,
+      self,
+      everyMs,
+      clock: this.clock,
+      log,
+    });
+  }
+
+  start(): this {
+    this.#running = this.#reconciliation.run(this.#stop.signal);
+    return this;
+  }
+
+  take(frames: readonly Frame[]): void {
+    for (const frame of frames) this.intake.take(frame);
+  }
+
+  /** What was told, in order: `crash web:api 101`. */
+  told(): string[] {
+    return this.outbox.entries.list().map(({ alert }) => {
+      const who = alert.process === undefined
+        ? ""
+        : ` ${alert.process.group}:${alert.process.name}`;
+      const gap = alert.gap === undefined ? "" : ` ${alert.gap.dropped} ${alert.gap.recovered}`;
+      const mark = alert.reconciled === true ? " reconciled" : "";
+      return `${alert.word}${who}${gap}${alert.pid === undefined ? "" : ` ${alert.pid}`}${mark}`;
+    });
+  }
+
+  /** Lets time pass until so many comparisons are made; the server answers in real time. */
+  async compared(times = 1): Promise<void> {
+    const count = () => this.log.filter((line) => line.includes("compared with")).length;
+    const wanted = count() + times;
+    await until(`comparison ${wanted}`, async () => {
+      await this.clock.advance(200);
+      return count() >= wanted;
+    });
+  }
+
+  /** Ends without a last word. */
+  die(): void {
+    this.#stop.abort();
+    this.outbox.close();
+    this.memory.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+    this.#reconciliation.end();
+    this.outbox.close();
+    this.memory.close();
+  }
+}
+
+function running(): SupervisordModel {
+  const model = new SupervisordModel(NAMES);
+  for (let index = 0; index < model.size; index++) {
+    model.start(index);
+    model.run(index);
+  }
+  return model;
+}
+
+Deno.test("Reconciliation finds what was dropped, and tells the gap once", async () => {
+  using folder = new Folder();
+  const model = running();
+  await using server = startModelServer(model);
+  await using life = new Life(folder.file("db"), { url: server.origin }).start();
+  life.take(model.frames);
+  await life.compared();
+  assertEquals(life.told(), []);
+  const before = model.frames.length;
+  for (const index of [0, 1, 2]) model.exit(index, index === 1 ? 3 : "SIGKILL");
+  for (const index of [0, 1, 2]) model.start(index);
+  life.take(model.frames.slice(-1)); // all but the last are dropped
+  assertEquals(life.told(), [], "supervisord has its answer; nothing was asked so far");
+  await life.compared();
+  assertEquals(life.told().sort(), [
+    "crash cron:cron 102 reconciled",
+    "crash web:api 100 reconciled",
+    "crash web:db 101 reconciled",
+  ]);
+  const alerts = life.outbox.entries.list().map(({ alert }) => alert);
+  assertEquals(alerts.find(({ pid }) => pid === 101)!.exit, { status: 3, certainty: "sure" });
+  model.run(0);
+  model.run(1);
+  life.take(model.frames.slice(-1)); // and one more
+  await life.compared();
+  await until("the gap", async () => {
+    await life.clock.advance(200);
+    return life.told().some((line) => line.startsWith("gap"));
+  });
+  assertEquals(life.told().slice(3), ["gap 6 3"]);
+  assertEquals(life.outbox.roster.gaps().map(({ dropped, recovered }) => [dropped, recovered]), [
+    [6, 3],
+  ]);
+  assert(life.log.some((line) => /^ERROR supervisord dropped 6 events for us; 3 ends/.test(line)));
+  // The events come after all: nobody is told twice.
+  life.take(model.frames.slice(before, -1));
+  assertEquals(life.told().length, 4);
+  assert(life.log.some((line) => line.includes("all: skip (found-before)")));
+});
+
+Deno.test("Reconciliation gives events that come out of turn the time to come", async () => {
+  using folder = new Folder();
+  const model = running();
+  await using server = startModelServer(model);
+  await using life = new Life(folder.file("db"), { url: server.origin }).start();
+  life.take(model.frames);
+  await life.compared();
+  const before = model.frames.length;
+  model.exit(0, 1);
+  model.start(0);
+  model.run(0);
+  life.take([model.frames[before + 2]!]);
+  await life.clock.advance(300);
+  life.take([model.frames[before]!, model.frames[before + 1]!]);
+  await life.compared();
+  await life.clock.advance(60_000);
+  assertEquals(life.told(), ["crash web:api 100"]);
+});
+
+Deno.test("Reconciliation finds what happened while superbell was away", async () => {
+  using folder = new Folder();
+  const model = running();
+  await using server = startModelServer(model);
+  {
+    await using life = new Life(folder.file("db"), { url: server.origin }).start();
+    life.take(model.frames);
+    await life.compared();
+  }
+  model.exit(0, "SIGKILL");
+  model.start(0);
+  model.run(0);
+  model.exit(1, 1);
+  await using life = new Life(folder.file("db"), { url: server.origin }).start();
+  await life.compared();
+  assertEquals(life.told().sort(), ["crash web:api 100 reconciled", "crash web:db 101 reconciled"]);
+  // The next event shows that four were dropped while it was away.
+  model.exit(2, 1);
+  life.take(model.frames.slice(-1));
+  await life.compared();
+  await until("the gap", async () => {
+    await life.clock.advance(200);
+    return life.told().some((line) => line.startsWith("gap 4 0"));
+  });
+  assertEquals(life.told().filter((line) => line.includes("cron")), ["crash cron:cron 102"]);
+});
+
+Deno.test("Reconciliation finds at the next start what a listener that was killed did not ask", async () => {
+  using folder = new Folder();
+  const model = running();
+  await using server = startModelServer(model);
+  const first = new Life(folder.file("db"), { url: server.origin }).start();
+  first.take(model.frames);
+  await first.compared();
+  const before = model.frames.length;
+  model.exit(0, "SIGKILL"); // dropped, as the next two
+  model.start(0);
+  model.exit(1, 1);
+  model.run(0);
+  first.take(model.frames.slice(before + 3));
+  model.exit(2, 1);
+  first.take(model.frames.slice(-1)); // told, and written with the roster
+  assertEquals(first.told(), ["crash cron:cron 102"]);
+  first.die();
+  await using life = new Life(folder.file("db"), { url: server.origin }).start();
+  await life.compared();
+  assertEquals(life.told().sort(), [
+    "crash cron:cron 102",
+    "crash web:api 100 reconciled",
+    "crash web:db 101 reconciled",
+  ]);
+});
+
+Deno.test("Reconciliation tells at the first start what is FATAL, and nothing else", async () => {
+  using folder = new Folder();
+  const model = running();
+  model.exit(0, 1);
+  model.exit(1, 1);
+  model.start(1);
+  model.fail(1);
+  model.giveUp(1);
+  await using server = startModelServer(model);
+  await using life = new Life(folder.file("db"), { url: server.origin }).start();
+  await life.compared();
+  assertEquals(life.told(), ["fatal web:db reconciled"]);
+  await life.clock.advance(300_000);
+  await life.compared();
+  assertEquals(life.told().length, 1, "once");
+});
+
+Deno.test("Reconciliation believes nothing of an older supervisord", async () => {
+  using folder = new Folder();
+  const model = running();
+  await using server = startModelServer(model);
+  {
+    await using life = new Life(folder.file("db"), { url: server.origin }).start();
+    life.take(model.frames);
+    await life.compared();
+  }
+  const next = running();
+  next.exit(0, 1);
+  next.start(0);
+  next.exit(2, 3);
+  await using other = startModelServer(next);
+  await using life = new Life(folder.file("db"), { url: other.origin, run: "boot 2" }).start();
+  await life.compared();
+  assertEquals(life.told().sort(), [
+    "crash cron:cron 102 reconciled",
+    "crash web:api 100 reconciled",
+  ]);
+});
+
+Deno.test("Reconciliation does not believe at once what no gap explains", async () => {
+  using folder = new Folder();
+  const model = running();
+  await using server = startModelServer(model);
+  await using life = new Life(folder.file("db"), { url: server.origin, everyMs: 10_000 }).start();
+  life.take(model.frames);
+  await life.compared();
+  model.exit(0, 1); // its event is on the way
+  const requests = server.requests.length;
+  await until("the question", async () => {
+    await life.clock.advance(200);
+    return server.requests.length >= requests + 2;
+  });
+  life.take(model.frames.slice(-1));
+  await life.compared();
+  assertEquals(life.told(), ["crash web:api 100"]);
+});
+
+Deno.test("Reconciliation counts gaps where nobody can be asked", async () => {
+  using folder = new Folder();
+  const model = running();
+  await using life = new Life(folder.file("db"), { url: undefined }).start();
+  life.take(model.frames);
+  model.exit(0, 1);
+  model.start(0);
+  model.run(0);
+  life.take(model.frames.slice(-1));
+  await until("the gap", async () => {
+    await life.clock.advance(200);
+    return life.told().length > 0;
+  });
+  assertEquals(life.told(), ["gap 2 0"]);
+  assertEquals(
+    life.log.filter((line) => /WARN supervisord has no XML-RPC server/.test(line)).length,
+    1,
+  );
+});
+
+Deno.test("Reconciliation tries again when supervisord does not answer", async () => {
+  using folder = new Folder();
+  const model = running();
+  await using server = startModelServer(model);
+  await using life = new Life(folder.file("db"), { url: server.origin }).start();
+  life.take(model.frames);
+  await life.compared();
+  model.exit(0, 1);
+  model.start(0);
+  model.run(0);
+  server.isBroken = true;
+  life.take(model.frames.slice(-1));
+  await until("a failed question", async () => {
+    await life.clock.advance(200);
+    return life.log.some((line) => line.includes("cannot be found out"));
+  });
+  server.isBroken = false;
+  await life.compared();
+  assertMatch(life.told()[0]!, /^crash web:api 100 reconciled$/);
+});
+
+Deno.test("Reconciliation raises no alarm where listeners share a pool", async () => {
+  using folder = new Folder();
+  const model = new SupervisordModel([...NAMES, ["bell", "bell_0"], ["bell", "bell_1"]]);
+  for (let index = 0; index < model.size; index++) model.start(index);
+  await using server = startModelServer(model);
+  await using life = new Life(folder.file("db"), {
+    url: server.origin,
+    self: { group: "bell", name: "bell_0" },
+  }).start();
+  life.take(model.frames.filter((_, index) => index % 2 === 0));
+  await life.compared();
+  model.run(0);
+  model.exit(0, 1);
+  model.start(0);
+  life.take(model.frames.slice(-1));
+  await life.clock.advance(60_000);
+  assertEquals(life.told(), []);
+  assertEquals(life.log.filter((line) => /listeners share the pool/.test(line)).length, 1);
+});
+
+Deno.test("a shutdown of supervisord is one message", async () => {
+  using folder = new Folder();
+  const model = running();
+  await using life = new Life(folder.file("db"), { url: undefined }).start();
+  life.take(model.frames);
+  const special = (eventname: string, serial: number) => frameOf({ eventname, serial });
+  life.take([special("SUPERVISOR_STATE_CHANGE_STOPPING", 6)]);
+  model.stop(0);
+  model.exit(1, 1);
+  life.take(
+    model.frames.slice(-3).map((frame, index) => ({
+      ...frame,
+      header: { ...frame.header, poolserial: 7 + index },
+    })),
+  );
+  assertEquals(life.told(), ["supervisor_stopping"]);
+  assert(life.log.some((line) => line.endsWith("all: skip (supervisord-stopping)")));
+});
