@@ -3,9 +3,18 @@
 
 import { createHash } from "node:crypto";
 import { withoutLineEnd } from "../config/node.ts";
-import { type Event, type ProcessName, processOf, textOf } from "../events/event.ts";
-import type { Decision } from "../rules/decide.ts";
+import {
+  type ChannelTrouble,
+  type Event,
+  type Exit,
+  type ProcessName,
+  processOf,
+  textOf,
+} from "../events/event.ts";
+import type { IncidentReport } from "../rules/incident.ts";
+import type { Severity } from "../rules/pacing.ts";
 import type { ConditionWord } from "../rules/rule.ts";
+import type { Telling } from "../rules/telling.ts";
 import { truncateBytes } from "./truncate.ts";
 
 /** The host that the alert comes from. */
@@ -15,17 +24,21 @@ export interface Host {
   readonly address: string;
 }
 
-/** How a process ended. The event does not say; it is found out afterwards. */
-export interface Exit {
-  /** Its exit status, or the signal that killed it ("SIGSEGV"); neither where only a spawn error is known. */
-  readonly status?: number;
-  readonly signal?: string;
-  readonly coreDumped?: boolean;
-  /** Why supervisord could not even start it, in its words. */
-  readonly spawnError?: string;
-  /** "likely": the name fits, but another process may be meant. */
-  readonly certainty: "sure" | "likely";
+/** The last lines that a process wrote, without control characters and secrets; the oldest first. */
+export interface Tail {
+  readonly stream: "stderr" | "stdout";
+  readonly lines: readonly string[];
+  /** The process had been started anew when they were read, so some may be of the new run. */
+  readonly isLate?: true;
 }
+
+/**
+ * That a killed process had used too much memory. "sure": the kernel's log names it. "possible":
+ * the kernel has killed `kills` processes of the same control group since `sinceMs`.
+ */
+export type MemoryKill =
+  | { readonly certainty: "sure" }
+  | { readonly certainty: "possible"; readonly kills: number; readonly sinceMs: number };
 
 /** All that a message may say. */
 export interface Alert {
@@ -33,6 +46,7 @@ export interface Alert {
   readonly id: string;
   readonly rule: string;
   readonly word: ConditionWord;
+  readonly severity?: Severity;
   readonly eventname: string;
   /** When we read the event: supervisord's events carry no time. A tick's own second. */
   readonly atMs: number;
@@ -46,10 +60,30 @@ export interface Alert {
   readonly expected?: boolean;
   readonly tries?: number;
   readonly exit?: Exit;
+  readonly memory?: MemoryKill;
+  /** How long the process had run, in milliseconds. */
+  readonly uptimeMs?: number;
+  /** How often it was started again in the hour before; there may be more where not `isAll`. */
+  readonly restarts?: { readonly count: number; readonly isAll: boolean };
+  /** How many starts in a row had failed when supervisord gave up. */
+  readonly failedStarts?: number;
+  readonly tails?: readonly Tail[];
+  /** What the alert is part of; mails of one incident make one thread. Absent: of nothing. */
+  readonly incident?: IncidentReport;
   /** What a program or a remote caller wrote, at most MAX_TEXT_BYTES of it. */
   readonly text?: string;
   /** The type of a remote communication. */
   readonly type?: string;
+  /** How many events supervisord discarded, and what is known of them all the same. */
+  readonly gap?: { readonly dropped: number; readonly recovered: number };
+  /** The channel that fails; with `downMs` when it works again. */
+  readonly trouble?: ChannelTrouble & { readonly downMs?: number };
+  /** No event told it: it was found out by comparing afterwards. */
+  readonly reconciled?: true;
+  /** Nor does anything say how it ended: it runs with another process id now. */
+  readonly assumed?: true;
+  /** Whom it was meant for, and why that channel did not deliver it; another stands in. */
+  readonly insteadOf?: { readonly channel: string; readonly reason: string };
 }
 
 /** What we keep of a text that an event carries. */
@@ -61,21 +95,58 @@ export interface AlertContext {
   readonly atMs: number;
   /** Names one run of one supervisord on one host: its serials are unique only within it. */
   readonly supervisorRun: string;
-  /** The event's payload: an event that is sent again has the same bytes. */
-  readonly payload: Uint8Array;
+  /** The event's payload, if a frame brought it: one that is sent again has the same bytes. */
+  readonly payload?: Uint8Array;
+  /** Takes secrets out of what programs and callers wrote. */
+  readonly mask?: (text: string) => string;
 }
 
-/** The alert that a decision asks for. The same frame always gives the same id. */
+/** The alert that a telling asks for. The same one always gives the same id. */
+export function alertOf(telling: Telling, context: AlertContext): Alert {
+  const { rule, word, severity, event, eventAtMs, incident } = telling;
+  if (incident === undefined) {
+    return { ...alertFor({ rule: { name: rule }, word }, event, context), severity };
+  }
+  const of = { ...context, atMs: eventAtMs };
+  const { payload: _, ...withoutPayload } = of;
+  const about = alertFor({ rule: { name: rule }, word }, event, withoutPayload);
+  const id = hashOf([incident.id, incident.kind, String(incident.number)]);
+  if (incident.kind === "firing") return { ...about, id, severity, incident };
+  // What is told later is about the incident, and no more about its last event.
+  const { eventname, host, supervisor, process } = about;
+  return {
+    id,
+    rule,
+    word,
+    severity,
+    eventname,
+    atMs: context.atMs,
+    host,
+    supervisor,
+    ...(process && { process }),
+    incident,
+  };
+}
+
+/** An id: so short that a person can say it, so long that no two are the same. */
+export function hashOf(parts: readonly string[]): string {
+  return createHash("sha256").update(parts.join("\n")).digest("hex").slice(0, 12);
+}
+
+/** The alert of a rule about an event. The same event always gives the same id. */
 export function alertFor(
-  decision: Decision & { readonly verdict: "alert" },
+  decision: { readonly rule: { readonly name: string }; readonly word: ConditionWord },
   event: Event,
   context: AlertContext,
 ): Alert {
   const { origin } = event;
   const process = processOf(event);
   const text = textOf(event);
-  const identity = [context.supervisorRun, origin.serial, origin.eventname, decision.rule.name];
-  const hash = createHash("sha256").update(identity.join("\n")).update(context.payload);
+  const identity = origin.identity === undefined
+    ? [context.supervisorRun, origin.serial, origin.eventname, decision.rule.name]
+    : [origin.identity, origin.eventname, decision.rule.name];
+  const hash = createHash("sha256").update(identity.join("\n"));
+  if (context.payload !== undefined) hash.update(context.payload);
   return {
     id: hash.digest("hex").slice(0, 12),
     rule: decision.rule.name,
@@ -89,9 +160,20 @@ export function alertFor(
     ...("pid" in event && event.pid > 0 && { pid: event.pid }),
     ...("fromState" in event && { fromState: event.fromState }),
     ...("expected" in event && { expected: event.expected }),
-    ...("tries" in event && { tries: event.tries }),
+    ...("tries" in event && event.tries !== undefined && { tries: event.tries }),
     ...("type" in event && { type: event.type }),
+    ...("exit" in event && event.exit !== undefined && { exit: event.exit }),
+    ...("isAssumed" in event && { assumed: true }),
+    ...(event.kind === "gap" && { gap: { dropped: event.dropped, recovered: event.recovered } }),
+    ...("trouble" in event && { trouble: event.trouble }),
+    ...(origin.reconciled === true && { reconciled: true }),
     // A log event ends with the line's own end, which says nothing.
-    ...(text !== undefined && { text: truncateBytes(withoutLineEnd(text), MAX_TEXT_BYTES) }),
+    ...(text !== undefined && { text: kept(withoutLineEnd(text), context) }),
   };
+}
+
+/** Masked once it is short, for masking takes time; a mask may be longer than what it hides. */
+function kept(text: string, { mask }: AlertContext): string {
+  const short = truncateBytes(text, MAX_TEXT_BYTES);
+  return mask === undefined ? short : truncateBytes(mask(short), MAX_TEXT_BYTES);
 }

@@ -3,13 +3,20 @@
 
 import { displayName } from "../events/event.ts";
 import type { Alert } from "./alert.ts";
+import { headline } from "./headline.ts";
+import { incidentFacts, overOf, subjectOfSeveral, titleAround } from "./incident_text.ts";
 import { type Language, WORDS, type Words } from "./messages.ts";
+import { type MessageTemplate, render, renderPieces, type TextPiece } from "./template.ts";
+import { type Placeholder, PLACEHOLDERS, type Values } from "./values.ts";
 
-/** A label and a value; `wide` for text of several lines. */
+/** A label and a value. */
 export interface Fact {
   readonly label: string;
   readonly value: string;
+  /** It may have several lines. */
   readonly wide?: true;
+  /** It is what a program wrote last, so its last lines matter most; indented in plain text. */
+  readonly isTail?: true;
 }
 
 /** A message in words, not yet in any channel's format. */
@@ -19,51 +26,67 @@ export interface Message {
   readonly language: Language;
   readonly title: string;
   readonly facts: readonly Fact[];
-  /** The title and the facts as plain text, one a line. */
+  /** The title and the facts as plain text, one a line; or the user's own text. */
   readonly text: string;
+  /** The text of the user's own template, in place of the title and the facts. */
+  readonly ownText?: readonly TextPiece[];
   /** The alert; the first one of a digest. */
   readonly alert: Alert;
+  /** All that it tells. */
+  readonly alerts: readonly Alert[];
   /** What the placeholders of a template stand for; of a digest every value that occurs. */
-  readonly values: Readonly<Record<Placeholder, string>>;
+  readonly values: Values;
   /** The same for each alert alone. */
-  readonly valuesOfEach: readonly Readonly<Record<Placeholder, string>>[];
+  readonly valuesOfEach: readonly Values[];
 }
 
-/** Every placeholder of a template, with what it stands for (shown by docs and errors). */
-export const PLACEHOLDERS = {
-  summary: "the title: what happened, to whom, where",
-  text: "the whole message as plain text",
-  host: "the host's name",
-  address: "the host's address",
-  supervisor: "supervisord's identifier",
-  process: "group:name, or the name alone where both are the same",
-  name: "the process's name",
-  group: "the group's name",
-  pid: "the process id",
-  from_state: "the state before",
-  event: "supervisord's name of the event",
-  on: "the rule's word that came true: crash, fatal, …",
-  tries: "failed starts so far",
-  exit: "how the process ended: its exit status, or the signal that killed it; empty if not known",
-  data: "what the program or the remote caller wrote",
-  time: "when, with the offset from UTC",
-  rule: "the rule's name",
-  alert_id: "the alert's id, the same for every repeat",
-} as const;
-export type Placeholder = keyof typeof PLACEHOLDERS;
-
-/** How to write a message. `timeZone` is an IANA name; undefined means the host's own. */
+/** How to write a message. */
 export interface ComposeOptions {
   readonly language: Language;
+  /** An IANA name; undefined means the host's own. */
   readonly timeZone?: string | undefined;
+  /** The user's own words for each alert. */
+  readonly template?: MessageTemplate | undefined;
+  /** The same for the alerts of a rule, by its name; it wins. */
+  readonly templateOf?: ((rule: string) => MessageTemplate | undefined) | undefined;
 }
 
 /** The message about one alert. */
 export function compose(alert: Alert, options: ComposeOptions): Message {
   const words = WORDS[options.language];
   const time = formatTime(alert.atMs, options.timeZone);
-  const title = words.title(subjectOf(alert, words), happened(alert, words), alert.host.name);
-  return layOut([alert], options.language, title, factsOf(alert, words, time), time);
+  const sentence = words.title(subjectOf(alert, words), happened(alert, words), alert.host.name);
+  const what = titleAround(sentence, alert, words);
+  const line = headline(alert);
+  const title = line === undefined ? what : `${what}${words.colon}${line}`;
+  const facts = factsOf(alert, words, (atMs) => formatTime(atMs, options.timeZone));
+  const template = { ...options.template, ...options.templateOf?.(alert.rule) };
+  return inOwnWords(layOut([alert], options.language, title, facts, time), template);
+}
+
+/** The message with the user's title and text in place of ours. */
+function inOwnWords(message: Message, template: MessageTemplate | undefined): Message {
+  return withOwn(message, {
+    ...(template?.title && { title: render(template.title, message) }),
+    ...(template?.text && { ownText: renderPieces(template.text, message.values) }),
+  });
+}
+
+/** The message with another title or text, which its placeholders then stand for as well. */
+export function withOwn(
+  message: Message,
+  own: { readonly title?: string; readonly ownText?: readonly TextPiece[] },
+): Message {
+  const changed = { ...message, ...own };
+  const { title } = changed;
+  const text = plainText(changed);
+  const retold = (values: Values) => ({ ...values, summary: title, text });
+  return {
+    ...changed,
+    text,
+    values: retold(message.values),
+    valuesOfEach: message.valuesOfEach.map(retold),
+  };
 }
 
 /** The message that `superbell test` sends: it says that nothing has crashed. */
@@ -76,7 +99,14 @@ export function composeTest(alert: Alert, options: ComposeOptions): Message {
     { label: words.text, value: words.testText, wide: true },
     { label: words.alertId, value: alert.id },
   ];
-  return layOut([alert], options.language, words.testTitle(alert.host.name), facts, time);
+  const message = layOut(
+    [alert],
+    options.language,
+    words.testTitle(alert.host.name),
+    facts,
+    time,
+  );
+  return inOwnWords(message, options.template);
 }
 
 /** The finished message about one alert or several. */
@@ -96,26 +126,32 @@ export function layOut(
     facts,
     text,
     alert,
-    ...valuesOfAll(alerts, title, text, time),
+    alerts,
+    ...valuesOfAll(alerts, language, { title, text, time }),
   };
 }
 
-/** The title and the facts as plain text, one a line. */
-export function plainText(message: Pick<Message, "language" | "title" | "facts">): string {
+/** The title and the facts as plain text, one a line; or the user's own text. */
+export function plainText(
+  message: Pick<Message, "language" | "title" | "facts" | "ownText">,
+): string {
+  if (message.ownText !== undefined) return message.ownText.map(({ text }) => text).join("");
   const { colon } = WORDS[message.language];
-  const lines = message.facts.map(({ label, value, wide }) =>
-    `${label}${colon}${wide === true && value.includes("\n") ? "\n" : ""}${value}`
-  );
+  const lines = message.facts.map(({ label, value, wide, isTail }) => {
+    // Indented, no line of a program looks like one of our facts.
+    if (isTail === true) return `${label}${colon.trim()}\n${value.replace(/^(?=.)/gm, "  ")}`;
+    return `${label}${colon}${wide === true && value.includes("\n") ? "\n" : ""}${value}`;
+  });
   return [message.title, "", ...lines].join("\n");
 }
 
 function valuesOfAll(
   alerts: readonly Alert[],
-  title: string,
-  text: string,
-  time: string,
+  language: Language,
+  { title, text, time }: { readonly title: string; readonly text: string; readonly time: string },
 ): Pick<Message, "values" | "valuesOfEach"> {
-  const all = alerts.map((alert) => valuesOf(alert, title, text, time));
+  const words = WORDS[language];
+  const all = alerts.map((alert) => valuesOf(alert, words, { summary: title, text, time }));
   const names = Object.keys(PLACEHOLDERS) as Placeholder[];
   const pairs = names.map((name) => [name, [...new Set(all.map((one) => one[name]))].join(", ")]);
   return { values: Object.fromEntries(pairs) as Message["values"], valuesOfEach: all };
@@ -123,20 +159,37 @@ function valuesOfAll(
 
 /** Whom an alert is about. */
 export function subjectOf(alert: Alert, words: Words): string {
+  const several = subjectOfSeveral(alert.incident, words);
+  if (several !== undefined) return several;
   if (alert.process !== undefined) return displayName(alert.process);
+  if (alert.trouble !== undefined) return `${words.channel} ${alert.trouble.name}`;
+  if (isAboutReload(alert)) return words.newConfiguration;
   return alert.group === undefined ? "supervisord" : `${words.group} ${alert.group}`;
+}
+
+function isAboutReload({ word }: Alert): boolean {
+  return word === "reload_failed" || word === "reload_recovered";
 }
 
 /** What happened, in the words of the language. */
 export function happened(alert: Alert, words: Words): string {
+  const over = overOf(alert.incident, words);
+  if (over !== undefined) return over;
   const expected = alert.expected === true;
   if (alert.word === "crash" || alert.word === "exit") {
     const { status, signal, coreDumped = false } = alert.exit ?? {};
+    if (signal !== undefined && alert.memory?.certainty === "sure") {
+      return words.killedForMemory(signal);
+    }
     if (signal !== undefined) return words.killedBy(signal, coreDumped);
     if (status !== undefined) return words.exitedWith(status, expected);
     if (expected) return words.exitedAsExpected;
   }
-  return words.happened[alert.word];
+  if (alert.word === "fatal" && alert.failedStarts !== undefined) {
+    return words.gaveUp(alert.failedStarts);
+  }
+  const { gap } = alert;
+  return gap === undefined ? words.happened[alert.word] : words.dropped(gap.dropped, gap.recovered);
 }
 
 /** The host's name and address. */
@@ -144,7 +197,12 @@ export function whereOf({ host }: Alert): string {
   return host.address === "" ? host.name : `${host.name} (${host.address})`;
 }
 
-function factsOf(alert: Alert, words: Words, time: string): Fact[] {
+function factsOf(
+  alert: Alert,
+  words: Words,
+  timeOf: (atMs: number) => string,
+): Fact[] {
+  const { trouble } = alert;
   const facts: Fact[] = [{ label: words.host, value: whereOf(alert) }];
   const add = (label: string, value: string | number | undefined, wide?: true) => {
     if (value !== undefined && value !== "") {
@@ -152,19 +210,42 @@ function factsOf(alert: Alert, words: Words, time: string): Fact[] {
     }
   };
   add(words.process, alert.process && displayName(alert.process));
+  for (const [label, value] of incidentFacts(alert, words, timeOf)) add(label, value);
   add(words.group, alert.group);
   add(words.pid, alert.pid);
   add(words.exit, describeExit(alert, words));
   add(words.spawnError, alert.exit?.spawnError);
+  add(words.possibleCause, describeMemory(alert, words, timeOf));
+  add(words.uptime, alert.uptimeMs === undefined ? undefined : words.duration(alert.uptimeMs));
+  add(words.restarts, describeRestarts(alert, words));
+  add(words.channel, trouble?.name);
+  add(words.since, trouble && timeOf(trouble.sinceMs));
+  add(words.down, trouble?.downMs && words.duration(roundSeconds(trouble.downMs)));
+  add(words.reason, trouble?.reason, true);
+  add(words.waiting, trouble?.waiting);
+  add(words.givenUp, trouble?.givenUp);
+  add(words.fallback, trouble?.fallback);
   add(words.event, alert.eventname);
   add(words.fromState, alert.fromState);
   add(words.tries, alert.tries);
-  add(words.time, time);
+  add(words.time, timeOf(alert.atMs));
   add(words.rule, alert.rule);
   if (alert.supervisor !== "supervisor") add(words.supervisor, alert.supervisor);
   add(words.type, alert.type);
   add(words.text, alert.text, true);
+  for (const { stream, lines, isLate } of alert.tails ?? []) {
+    const label = isLate === true ? words.lateTail(stream) : words.tail(stream);
+    facts.push({ label, value: lines.join("\n"), wide: true, isTail: true });
+  }
+  if (alert.reconciled === true) {
+    add(words.note, alert.assumed === true ? words.assumed : words.reconciled);
+  }
+  if (alert.gap !== undefined) add(words.note, words.raiseBuffer);
+  if (alert.word === "reload_failed") add(words.note, words.oldStays);
+  const { insteadOf } = alert;
+  add(words.note, insteadOf && words.insteadOf(insteadOf.channel, insteadOf.reason), true);
   add(words.look, lookCommand(alert));
+  add(words.incident.incident, alert.incident?.id);
   add(words.alertId, alert.id);
   return facts;
 }
@@ -174,17 +255,46 @@ function describeExit({ exit }: Alert, words: Words): string | undefined {
   if (exit === undefined) return undefined;
   const cause = exit.signal ?? (exit.status === undefined ? "" : words.exitStatus(exit.status));
   if (cause === "") return undefined;
-  const core = exit.coreDumped === true ? `, ${words.coreDumped}` : "";
-  return `${cause}${core}${exit.certainty === "likely" ? ` (${words.likely})` : ""}`;
+  const core = exit.coreDumped === true ? `${words.comma}${words.coreDumped}` : "";
+  return `${cause}${core}${exit.certainty === "likely" ? words.inBrackets(words.likely) : ""}`;
+}
+
+/** Of what only may be the cause: where the kernel has named the process, the title says so. */
+function describeMemory(
+  { memory }: Alert,
+  words: Words,
+  timeOf: (atMs: number) => string,
+): string | undefined {
+  if (memory?.certainty !== "possible") return undefined;
+  return words.possiblyMemory(memory.kills, timeOf(memory.sinceMs));
+}
+
+function describeRestarts({ restarts }: Alert, words: Words): string | undefined {
+  if (restarts === undefined || restarts.count === 0) return undefined;
+  return words.restartsWithin(restarts.count, restarts.isAll);
+}
+
+function roundSeconds(durationMs: number): number {
+  return Math.max(1, Math.round(durationMs / 1000)) * 1000;
 }
 
 /** The command that shows more, for a person with a shell on the host. */
 function lookCommand(alert: Alert): string | undefined {
-  if (alert.process === undefined) return undefined;
-  const wanted: Alert["word"][] = ["crash", "exit", "fatal", "start_failed", "state_unknown"];
+  if (alert.word === "channel_failing") return "superbell outbox list";
+  if (alert.word === "reload_failed") return "superbell check";
+  if (alert.process === undefined || alert.incident?.kind === "resolved") return undefined;
+  const wanted: Alert["word"][] = [
+    "crash",
+    "exit",
+    "fatal",
+    "start_failed",
+    "flapping",
+    "state_unknown",
+  ];
   if (!wanted.includes(alert.word)) return undefined;
   const name = `${alert.process.group}:${alert.process.name}`;
-  const tail = `supervisorctl tail ${shellWord(name)} stderr`;
+  const stream = alert.tails?.at(-1)?.stream ?? "stderr";
+  const tail = `supervisorctl tail ${shellWord(name)} ${stream}`;
   // A program that cannot even be started has written nothing; supervisord's own log says why.
   const failed = alert.word === "fatal" || alert.word === "start_failed";
   return failed ? `${tail}; supervisorctl maintail` : tail;
@@ -196,13 +306,12 @@ function shellWord(text: string): string {
 
 function valuesOf(
   alert: Alert,
-  summary: string,
-  text: string,
-  time: string,
-): Record<Placeholder, string> {
+  words: Words,
+  whole: Pick<Values, "summary" | "text" | "time">,
+): Values {
   return {
-    summary,
-    text,
+    ...whole,
+    happened: happened(alert, words),
     host: alert.host.name,
     address: alert.host.address,
     supervisor: alert.supervisor,
@@ -215,9 +324,15 @@ function valuesOf(
     on: alert.word,
     tries: String(alert.tries ?? ""),
     exit: alert.exit?.signal ?? String(alert.exit?.status ?? ""),
+    uptime: alert.uptimeMs === undefined ? "" : words.duration(alert.uptimeMs),
+    restarts: String(alert.restarts?.count || ""),
+    tail: (alert.tails ?? []).map(({ lines }) => lines.join("\n")).join("\n"),
     data: alert.text ?? "",
-    time,
+    look: lookCommand(alert) ?? "",
     rule: alert.rule,
+    severity: alert.severity ?? "",
+    incident: alert.incident?.id ?? "",
+    kind: alert.incident?.kind ?? "",
     alert_id: alert.id,
   };
 }

@@ -13,9 +13,11 @@ import {
   type Message,
   subjectOf,
   whereOf,
+  withOwn,
 } from "./compose.ts";
 import { foldNames } from "./fold.ts";
-import { WORDS } from "./messages.ts";
+import { WORDS, type Words } from "./messages.ts";
+import { type MessageTemplate, render } from "./template.ts";
 import { truncateChars } from "./truncate.ts";
 
 /** So many alerts are told in full. */
@@ -47,6 +49,7 @@ export function composeDigest(
   const facts: Fact[] = [
     { label: words.host, value: whereOf(first) },
     { label: words.time, value: from === to ? from! : `${from} – ${to}` },
+    ...standInNotes(alerts, words),
     ...groups.map(({ what, count, names }) => ({ label: `${what} (${count})`, value: names })),
     ...alerts.slice(0, IN_FULL).map((alert, index): Fact => ({
       label: `${index + 1}/${alerts.length}`,
@@ -55,5 +58,32 @@ export function composeDigest(
     })),
     { label: words.alertId, value: alerts.map(({ id }) => id).join(" "), wide: true },
   ];
-  return layOut(alerts, options.language, truncateChars(title, MAX_TITLE_CHARS), facts, from!);
+  const short = truncateChars(title, MAX_TITLE_CHARS);
+  const message = layOut(alerts, options.language, short, facts, from!);
+  return withTitle(message, options.template);
+}
+
+/** For which channels this one stands in, each once. */
+function standInNotes(alerts: readonly Alert[], words: Words): Fact[] {
+  const notes = alerts.flatMap(({ insteadOf }) =>
+    insteadOf === undefined ? [] : words.insteadOf(insteadOf.channel, insteadOf.reason)
+  );
+  return [...new Set(notes)].slice(0, IN_FULL).map((value) => ({
+    label: words.note,
+    value,
+    wide: true,
+  }));
+}
+
+/**
+ * The user's title, if ours stands in it: any other would be about one alert, and could not tell
+ * what happened to how many. His text is that of each alert.
+ */
+function withTitle(message: Message, template: MessageTemplate | undefined): Message {
+  const own = template?.title;
+  const isForAll = own?.pieces.some((piece) =>
+    typeof piece !== "string" && piece.placeholder === "summary"
+  );
+  if (own === undefined || isForAll !== true) return message;
+  return withOwn(message, { title: truncateChars(render(own, message), MAX_TITLE_CHARS) });
 }

@@ -21,3 +21,32 @@ export function truncateChars(text: string, maxChars: number): string {
     ? text
     : characters.slice(0, Math.max(0, maxChars - 1)).join("") + (maxChars >= 1 ? MARK : "");
 }
+
+/** The last `maxChars` code points, with "…" in place of what stood before. */
+export function truncateStartChars(text: string, maxChars: number): string {
+  if (text.length <= maxChars) return text;
+  const characters = Array.from(text);
+  if (characters.length <= maxChars) return text;
+  const kept = maxChars > 1 ? characters.slice(1 - maxChars).join("") : "";
+  return (maxChars >= 1 ? MARK : "") + kept;
+}
+
+/**
+ * The last lines that fit into `maxBytes` of UTF-8, with a line "…" in place of those before;
+ * where not even the last one fits, its beginning.
+ */
+export function truncateLines(text: string, maxBytes: number): string {
+  if (encoder.encode(text).length <= maxBytes) return text;
+  const lines = text.split("\n");
+  let [start, bytes] = [lines.length, MARK_LINE_BYTES - 1];
+  while (start > 0) {
+    bytes += encoder.encode(lines[start - 1]).length + 1;
+    if (bytes > maxBytes) break;
+    start--;
+  }
+  if (start < lines.length) return [MARK, ...lines.slice(start)].join("\n");
+  return truncateBytes(lines.at(-1)!, maxBytes);
+}
+
+/** "…" and its line end. */
+const MARK_LINE_BYTES = 4;

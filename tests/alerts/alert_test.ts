@@ -1,4 +1,5 @@
-import { alertFor, MAX_TEXT_BYTES } from "../../src/alerts/alert.ts";
+import { type AlertContext, alertFor, MAX_TEXT_BYTES } from "../../src/alerts/alert.ts";
+import type { Event } from "../../src/events/event.ts";
 import { parseEvent } from "../../src/events/parse.ts";
 import type { Rule } from "../../src/rules/rule.ts";
 import { assertEquals, assertNotEquals } from "../support/assert.ts";
@@ -76,4 +77,39 @@ Deno.test("alertFor() leaves out a process id of 0, which supervisord says for n
 
 Deno.test("alertFor() takes a tick's own time", () => {
   assertEquals(alert({ eventname: "TICK_60", payload: "when:1201063880" }).atMs, 1_201_063_880_000);
+});
+
+/** An event that no frame brought. */
+const FAILING: Event = {
+  kind: "channel_failing",
+  origin: { server: "box", eventname: "SUPERBELL_CHANNEL_FAILING", identity: "oncall 1000" },
+  trouble: { name: "oncall", sinceMs: 1000, reason: "refused", waiting: 3 },
+};
+const ownAlert = (event: Event, context: Partial<AlertContext> = {}) =>
+  alertFor({ rule: RULE, word: "channel_failing" }, event, {
+    ...CONTEXT,
+    ...context,
+  });
+
+Deno.test("alertFor() takes over what we found out ourselves", () => {
+  assertEquals(ownAlert(FAILING), {
+    id: ownAlert(FAILING).id,
+    rule: "crash",
+    word: "channel_failing",
+    eventname: "SUPERBELL_CHANNEL_FAILING",
+    atMs: 1000,
+    host: { name: "h", address: "10.0.0.1" },
+    supervisor: "box",
+    trouble: FAILING.trouble,
+  });
+});
+
+Deno.test("alertFor() tells events without a frame apart by their identity alone", () => {
+  const later = ownAlert({ ...FAILING, trouble: { ...FAILING.trouble, waiting: 9 } }, {
+    atMs: 2000,
+    supervisorRun: "h 1 3",
+  });
+  assertEquals(later.id, ownAlert(FAILING).id);
+  const other = { ...FAILING, origin: { ...FAILING.origin, identity: "oncall 2000" } };
+  assertNotEquals(ownAlert(other).id, later.id);
 });

@@ -72,3 +72,10 @@ Deno.test("composeDigest() keeps the title short whatever the names are", () => 
   });
   assert(Array.from(digest(alerts).title).length <= 200);
 });
+
+Deno.test("composeDigest() says once for which channels it stands in", () => {
+  const insteadOf = { channel: "oncall", reason: "HTTP 502" };
+  const { facts } = digest([worker(1, { insteadOf }), worker(2, { insteadOf }), worker(3)]);
+  const notes = facts.filter(({ label }) => label === "Note").map(({ value }) => value);
+  assertEquals(notes, ["in place of channel oncall: HTTP 502"]);
+});

@@ -1,8 +1,9 @@
 // The words in both languages, and what must hold for every one of them.
 
-import { compose, composeTest, PLACEHOLDERS } from "../../src/alerts/compose.ts";
+import { compose, composeTest } from "../../src/alerts/compose.ts";
 import { LANGUAGES, WORDS } from "../../src/alerts/messages.ts";
 import { truncateChars } from "../../src/alerts/truncate.ts";
+import { PLACEHOLDERS } from "../../src/alerts/values.ts";
 import { CONDITION_WORDS } from "../../src/rules/rule.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { ALERT, messageOf } from "../support/message.ts";

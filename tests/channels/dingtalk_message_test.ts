@@ -1,13 +1,16 @@
 // The body of a DingTalk robot's message: whole payloads, mentions, the keyword and the limit.
 
+import { compose } from "../../src/alerts/compose.ts";
+import { parseTemplate } from "../../src/alerts/template.ts";
 import { bodyOf, MAX_BODY_BYTES } from "../../src/channels/dingtalk/message.ts";
+import { ConfigNode, Reading } from "../../src/config/node.ts";
 import {
   assert,
   assertEquals,
   assertLessOrEqual,
   assertStringIncludes,
 } from "../support/assert.ts";
-import { messageOf } from "../support/message.ts";
+import { ALERT, messageOf } from "../support/message.ts";
 
 const NO_MENTION = { mobiles: [], userIds: [], all: false };
 const TEXT = { format: "text", mention: NO_MENTION, keyword: undefined } as const;
@@ -113,4 +116,19 @@ Deno.test("bodyOf() adds the keyword only where it is missing", () => {
   const keyword = "web:api";
   const { text } = JSON.parse(bodyOf(messageOf(), { ...TEXT, keyword }));
   assert(text.content.startsWith("web:api exited"));
+});
+
+Deno.test("bodyOf() leaves the user's markup to him and takes it from what comes from elsewhere", () => {
+  const reading = new Reading({ env: () => undefined, readFile: () => ({ why: "none" }) });
+  const text = parseTemplate(
+    new ConfigNode("**{process}** [book](https://a.b)\n\n{tail}", "t", reading),
+  );
+  const message = compose(
+    { ...ALERT, tails: [{ stream: "stderr", lines: ["# *bold*", "- x"] }] },
+    { language: "en", template: { text } },
+  );
+  const { markdown } = JSON.parse(bodyOf(message, { ...TEXT, format: "markdown" }));
+  assertEquals(markdown.text, "**web:api** [book](https://a.b)\n\n\\# \\*bold\\*  \n\\- x");
+  const plain = JSON.parse(bodyOf(message, TEXT)).text.content;
+  assertEquals(plain, "**web:api** [book](https://a.b)\n\n# *bold*\n- x");
 });

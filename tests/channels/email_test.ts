@@ -1,6 +1,8 @@
 // email: what its section may hold, the mail itself, and every way a real SMTP server takes or
 // refuses it. What all channels share stands in conformance/.
 
+import type { Alert } from "../../src/alerts/alert.ts";
+import { composeDigest } from "../../src/alerts/digest.ts";
 import { opener } from "../../src/channels/channel.ts";
 import { describeReply, type Failure, outcomeOf } from "../../src/channels/email/failure.ts";
 import { MAX_BODY_BYTES, MAX_SUBJECT_CHARS } from "../../src/channels/email/message.ts";
@@ -10,7 +12,7 @@ import { Redactor } from "../../src/config/secret.ts";
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "../support/assert.ts";
 import { makeCertificates } from "../support/certificates.ts";
 import { startTcpServer } from "../support/http_server.ts";
-import { messageOf } from "../support/message.ts";
+import { ALERT, INCIDENT, messageOf } from "../support/message.ts";
 import { openChannel, parseSection } from "../support/section.ts";
 import { type SmtpServerOptions, startSmtpServer } from "../support/smtp_server.ts";
 
@@ -130,7 +132,9 @@ Deno.test("email sends a complete mail", async () => {
   assertEquals(mail.text.replaceAll("\r\n", "\n").trim(), messageOf().text);
   assertEquals(mail.hello, "node-7.example.com");
   const { "message-id": id, ...headers } = mail.headers;
-  assertEquals(headers, {
+  const { "content-type": type, ...others } = headers;
+  assert(type?.startsWith("multipart/alternative;"), type);
+  assertEquals(others, {
     from: "监控 <sb@example.com>",
     to: "a@x.cn, B <b@x.cn>",
     cc: "c@x.cn",
@@ -138,11 +142,85 @@ Deno.test("email sends a complete mail", async () => {
     date: "Sat, 21 Nov 2026 03:00:00 +0000",
     "x-superbell-alert-id": "0123456789ab",
     "auto-submitted": "auto-generated",
-    "content-type": 'text/plain; charset="utf-8"',
-    "content-transfer-encoding": "7bit",
     "mime-version": "1.0",
   });
   assert(/^<0123456789ab\.[0-9a-f]{12}@example\.com>$/.test(id ?? ""), id);
+});
+
+Deno.test("email is text alone with html: false", async () => {
+  const { mails: [mail] } = await send({}, { html: false });
+  assertEquals(mail?.html, null);
+  assertEquals(mail?.headers["content-type"], 'text/plain; charset="utf-8"');
+  assertEquals(mail?.text.replaceAll("\r\n", "\n").trim(), messageOf().text);
+});
+
+Deno.test("email has the same facts in HTML, and nothing in it is markup of others", async () => {
+  const nasty = `</td><script>alert("1")</script>&amp;'`;
+  const message = messageOf({
+    process: { name: nasty, group: nasty },
+    tails: [{ stream: "stderr", lines: ["</pre><b>", "\ttab"] }],
+  });
+  const { mails: [mail] } = await send({}, {}, message);
+  const html = (mail?.html ?? "").replaceAll("\r\n", "\n");
+  assertEquals([...html.matchAll(/<script|<b>/g)].length, 0);
+  const escaped = "&lt;/td&gt;&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;amp;&#39;";
+  assertStringIncludes(html, escaped);
+  assertStringIncludes(html, "&lt;/pre&gt;&lt;b&gt;\n\ttab</pre>");
+  for (const { label } of message.facts) assertStringIncludes(html, `>${label}</td>`);
+  // What is opened is closed, in order.
+  const open: string[] = [];
+  for (const [, close, name] of html.matchAll(/<(\/?)([a-z]+)[^>]*>/g)) {
+    if (close === "/") assertEquals(open.pop(), name);
+    else if (name !== "meta") open.push(name!);
+  }
+  assertEquals(open, []);
+});
+
+Deno.test("email makes one thread of the mails of an incident", async () => {
+  const threadOf = async (incident: string | undefined, to: string) => {
+    const { mails: [mail] } = await send(
+      {},
+      { to },
+      messageOf({
+        id: crypto.randomUUID(),
+        ...(incident !== undefined && { incident: { ...INCIDENT, id: incident } }),
+      }),
+    );
+    const { references, "in-reply-to": inReplyTo, "message-id": id } = mail!.headers;
+    return { references, inReplyTo, id };
+  };
+  const [first, second, other] = [
+    await threadOf("web-7", "a@x"),
+    await threadOf("web-7", "a@x"),
+    await threadOf("db-1", "a@x"),
+  ];
+  assert(/^<incident\.web-7\.[0-9a-f]{12}@example\.com>$/.test(first.references ?? ""));
+  assertEquals([first.inReplyTo, second.references], [first.references, first.references]);
+  assertNotEquals(first.id, second.id);
+  assertNotEquals(other.references, first.references);
+  const alone = await threadOf(undefined, "a@x");
+  assertEquals([alone.references, alone.inReplyTo], [undefined, undefined]);
+});
+
+Deno.test("email tells a digest's incidents, each once", async () => {
+  const alerts = ["a", "b", "a"].map((id): Alert => ({ ...ALERT, incident: { ...INCIDENT, id } }));
+  const message = composeDigest(alerts as [Alert, ...Alert[]], { language: "en" });
+  const { mails: [mail] } = await send({}, {}, message);
+  const ids = mail!.headers["references"]!.split(/\s+/).map((id) => id.slice(0, 12));
+  assertEquals(ids, ["<incident.b.", "<incident.a."]);
+  assert(mail!.headers["in-reply-to"]!.startsWith("<incident.a."));
+});
+
+Deno.test("email keeps both parts within the limit, whatever must be escaped", async () => {
+  const lines = Array.from({ length: 3000 }, (_, index) => `<&"'> ${index} ${"&".repeat(40)}`);
+  const message = messageOf({ tails: [{ stream: "stderr", lines }] });
+  const { mails: [mail] } = await send({}, {}, message);
+  const { mails: [own] } = await send({}, { body: "{tail}" }, message);
+  for (const part of [mail!.text, mail!.html!, own!.text, own!.html!]) {
+    assert(new TextEncoder().encode(part.replaceAll("\r\n", "\n")).length <= MAX_BODY_BYTES + 2);
+  }
+  assertStringIncludes(mail!.html!, "2999 &amp;");
+  assertStringIncludes(mail!.text, "2999 &");
 });
 
 Deno.test("email gives a repeat the same Message-ID, and other people another one", async () => {

@@ -45,8 +45,17 @@ Deno.test("webhook posts the whole alert", async () => {
     expected: false,
     tries: null,
     exit: null,
+    out_of_memory: null,
+    uptime_ms: null,
+    restarts: null,
+    failed_starts: null,
+    tails: [],
     data: null,
     type: null,
+    gap: null,
+    channel: null,
+    reconciled: false,
+    instead_of: null,
   });
 });
 

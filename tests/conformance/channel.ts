@@ -177,6 +177,34 @@ export function testChannel(kind: ChannelOpener, harness: ChannelHarness): void 
       assertStringIncludes(text, oneSpaced(part));
     }
   });
+
+  row("accepts", "shows what a program wrote last as it is", async (rig) => {
+    const lines = [
+      MARKUP.name,
+      "</pre></td></table>",
+      "    at x",
+      "&amp; {{host}} ${x} %s",
+      "#1 1. -",
+    ];
+    const message = messageOf({ tails: [{ stream: "stderr", lines }] });
+    const outcome = await send(open(rig), message);
+    assertEquals(outcome.kind, "delivered", JSON.stringify(outcome));
+    const text = oneSpaced(onlyText(rig));
+    for (const part of [message.title, ...lines, ALERT.id]) {
+      assertStringIncludes(text, oneSpaced(part));
+    }
+  });
+
+  row("accepts", "keeps the last lines of a program that wrote too much", async (rig) => {
+    const lines = [...LONG_TEXT.split("\n"), "ValueError: 余额不足 🚨"];
+    const message = messageOf({ tails: [{ stream: "stderr", lines }] });
+    const outcome = await send(open(rig), message);
+    assertEquals(outcome.kind, "delivered", JSON.stringify(outcome));
+    const text = onlyText(rig);
+    assertStringIncludes(text, message.title);
+    assertStringIncludes(text.replace(message.title, ""), "ValueError: 余额不足 🚨");
+    assert(!text.includes("\ufffd"), "a character was cut in two");
+  });
 }
 
 /** Sends with a signal that aborts after `timeoutMs`; a channel that does not heed it fails. */

@@ -4,7 +4,7 @@ import { CHANNEL_KINDS } from "../../src/channels/registry.ts";
 import { fail } from "../support/assert.ts";
 import { type ChannelHarness, testChannel } from "./channel.ts";
 import { dingtalkHarness, dingtalkMarkdownHarness } from "./dingtalk_harness.ts";
-import { emailHarness } from "./email_harness.ts";
+import { emailHarness, emailHtmlHarness } from "./email_harness.ts";
 import { execHarness } from "./exec_harness.ts";
 import { webhookHarness, webhookTemplateHarness } from "./webhook_harness.ts";
 
@@ -12,6 +12,7 @@ const HARNESSES: readonly ChannelHarness[] = [
   dingtalkHarness,
   dingtalkMarkdownHarness,
   emailHarness,
+  emailHtmlHarness,
   execHarness,
   webhookHarness,
   webhookTemplateHarness,

@@ -4,7 +4,11 @@
 import { MAX_BODY_BYTES } from "../../src/channels/email/message.ts";
 import { makeCertificates } from "../support/certificates.ts";
 import { type HttpServer, refusingServer, startTcpServer } from "../support/http_server.ts";
-import { type SmtpServerOptions, startSmtpServer } from "../support/smtp_server.ts";
+import {
+  type ReceivedMail,
+  type SmtpServerOptions,
+  startSmtpServer,
+} from "../support/smtp_server.ts";
 import type { Behaviour, ChannelHarness, Rig } from "./channel.ts";
 
 const USERNAME = "ops@example.com";
@@ -14,16 +18,35 @@ const ECHO = `AUTH PLAIN ${PLAIN} ${btoa(PASSWORD)} ${PASSWORD}`;
 const REFUSAL = "554 5.7.1 looks like spam";
 
 /** SMTP with implicit TLS and a login. */
-export const emailHarness: ChannelHarness = {
-  type: "email",
-  secrets: [PASSWORD, PLAIN],
-  maxBytes: MAX_BODY_BYTES + 1000,
-  refusal: REFUSAL,
-  start: (behaviour) => {
-    const answers = ANSWERS[behaviour];
-    return answers === undefined ? startBroken(behaviour) : startServer(answers, behaviour);
-  },
+export const emailHarness = harness((mail) => `${mail.subject}\n${mail.text}`);
+
+/** The same for those who read the other part. */
+export const emailHtmlHarness: ChannelHarness = {
+  ...harness((mail) => `${mail.subject}\n${shownHtml(mail.html ?? "")}`),
+  variant: "HTML",
 };
+
+function harness(read: (mail: ReceivedMail) => string): ChannelHarness {
+  return {
+    type: "email",
+    secrets: [PASSWORD, PLAIN],
+    maxBytes: MAX_BODY_BYTES + 1000,
+    refusal: REFUSAL,
+    start: (behaviour) => {
+      const answers = ANSWERS[behaviour];
+      return answers === undefined ? startBroken(behaviour) : startServer(answers, behaviour, read);
+    },
+  };
+}
+
+/** What a reader shows: no tag, and each entity as the character that it stands for. */
+function shownHtml(html: string): string {
+  const characters: Readonly<Record<string, string>> = {
+    ...{ lt: "<", gt: ">", quot: '"', "#39": "'", amp: "&" },
+  };
+  return html.slice(html.indexOf("<body")).replace(/<[^>]*>/g, " ")
+    .replace(/&(lt|gt|quot|#39|amp);/g, (_, name) => characters[name]!);
+}
 
 const ANSWERS: Partial<Record<Behaviour, SmtpServerOptions>> = {
   accepts: {},
@@ -37,7 +60,11 @@ const ANSWERS: Partial<Record<Behaviour, SmtpServerOptions>> = {
   },
 };
 
-async function startServer(answers: SmtpServerOptions, behaviour: Behaviour): Promise<Rig> {
+async function startServer(
+  answers: SmtpServerOptions,
+  behaviour: Behaviour,
+  read: (mail: ReceivedMail) => string,
+): Promise<Rig> {
   const certificates = await makeCertificates();
   const server = await startSmtpServer({
     security: "tls",
@@ -50,7 +77,7 @@ async function startServer(answers: SmtpServerOptions, behaviour: Behaviour): Pr
   return {
     config: { ...configFor(server.port), ...(behaviour === "breaks-tls" ? {} : trusting) },
     trusting,
-    received: () => server.mails.map(({ subject, text }) => `${subject}\n${text}`),
+    received: () => server.mails.map(read),
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
       await certificates[Symbol.asyncDispose]();

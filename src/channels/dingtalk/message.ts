@@ -48,7 +48,11 @@ function complete(text: string, { mention, keyword }: Layout): string {
   return parts.join("\n\n");
 }
 
-function markdown({ title, facts, language }: Message): string {
+function markdown({ title, facts, language, ownText }: Message): string {
+  // The user's own markup is his; what comes from elsewhere has none.
+  if (ownText !== undefined) {
+    return ownText.map(({ text, isValue }) => isValue ? escapeLines(text) : text).join("");
+  }
   const { colon } = WORDS[language];
   const items = facts.filter((fact) => fact.wide !== true)
     .map(({ label, value }) => `- **${label}**${colon}${escape(oneLine(value))}`);
@@ -59,8 +63,15 @@ function markdown({ title, facts, language }: Message): string {
 
 /** DingTalk joins lines that do not end in two spaces. */
 function quote(text: string): string {
-  return text.trimEnd().split(/\r\n|\r|\n/).map((line) => `> ${escapeStart(escape(line))}`)
-    .join("  \n");
+  return linesOf(text.trimEnd()).map((line) => `> ${line}`).join("  \n");
+}
+
+function escapeLines(text: string): string {
+  return linesOf(text).join("  \n");
+}
+
+function linesOf(text: string): string[] {
+  return text.split(/\r\n|\r|\n/).map((line) => escapeStart(escape(line)));
 }
 
 /** Takes the meaning from everything that is markup inside a line. */

@@ -29,6 +29,8 @@ export interface EmailOptions {
   readonly ca?: string;
   /** The name we greet with; absent: the host's own, or its address where that has no dot. */
   readonly hello?: string;
+  /** Whether the mail has a part in HTML beside the text. */
+  readonly html: boolean;
   /** Absent: the message's title. */
   readonly subject?: Template;
   /** Absent: the message's text. */
@@ -60,6 +62,7 @@ export function parseEmail(section: Section): EmailOptions {
   }
   const ca = readCaFile(section);
   const hello = section.optional("hello")?.stringThat(wrongHost);
+  const html = section.optional("html")?.boolean() ?? true;
   const [subjectNode, bodyNode] = [section.optional("subject"), section.optional("body")];
   return {
     host,
@@ -71,6 +74,7 @@ export function parseEmail(section: Section): EmailOptions {
     cc,
     ...(ca !== undefined && { ca }),
     ...(hello !== undefined && { hello }),
+    html,
     ...(subjectNode && { subject: parseTemplate(subjectNode) }),
     ...(bodyNode && { body: parseTemplate(bodyNode) }),
   };

@@ -1,8 +1,8 @@
 // The keys of a webhook channel. The address and every header's value are secrets: nobody can
 // tell from outside which of them lets one in.
 
-import { type Message, PLACEHOLDERS } from "../../alerts/compose.ts";
 import { parseTemplate, render, type Template } from "../../alerts/template.ts";
+import { PLACEHOLDERS, type Values } from "../../alerts/values.ts";
 import { type ConfigNode, type Section, wrongUrl } from "../../config/node.ts";
 import { Secret } from "../../config/secret.ts";
 import { readCaFile } from "../http.ts";
@@ -111,9 +111,9 @@ function readBody(node: ConfigNode): Body {
 
 /** Fills the template with words, so that a placeholder without quotes is found as well. */
 function isJson(template: Template): boolean {
-  const values = Object.fromEntries(Object.keys(PLACEHOLDERS).map((name) => [name, "word"]));
+  const words = Object.fromEntries(Object.keys(PLACEHOLDERS).map((name) => [name, "word"]));
   try {
-    JSON.parse(render(template, { values } as Pick<Message, "values">));
+    JSON.parse(render(template, { values: words as Values }));
     return true;
   } catch {
     return false;

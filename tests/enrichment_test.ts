@@ -1,0 +1,273 @@
+// What is found out about an end: asked of a server that answers as supervisord does, and read
+// from real log files, at the moments that matter.
+
+import type { Alert } from "../src/alerts/alert.ts";
+import { type EnrichmentOptions, SupervisorEnrichment } from "../src/enrichment.ts";
+import type { Event } from "../src/events/event.ts";
+import { Log } from "../src/log.ts";
+import { Redactor } from "../src/config/secret.ts";
+import type { TailSettings } from "../src/rules/rule.ts";
+import { SupervisorClient } from "../src/supervisor/client.ts";
+import { LogMarks } from "../src/supervisor/log_marks.ts";
+import { assert, assertEquals, assertStringIncludes } from "./support/assert.ts";
+import { Folder } from "./support/folder.ts";
+import { startHttpServer, startTcpServer } from "./support/http_server.ts";
+import { ALERT } from "./support/message.ts";
+
+const WEB = { group: "web", name: "api" };
+const PID = 4242;
+const never = new AbortController().signal;
+
+/** Local time, as supervisord's log has it. */
+function stamp(atMs: number): string {
+  const local = new Date(atMs - new Date(atMs).getTimezoneOffset() * 60_000).toISOString();
+  return local.replace("T", " ").replace(".", ",").replace("Z", "");
+}
+
+type Value = string | number | readonly Value[] | { readonly [name: string]: Value };
+
+function xml(value: Value): string {
+  if (typeof value === "number") return `<value><int>${value}</int></value>`;
+  if (typeof value === "string") {
+    return `<value><string>${
+      value.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
+    }</string></value>`;
+  }
+  if (Array.isArray(value)) {
+    return `<value><array><data>${value.map(xml).join("")}</data></array></value>`;
+  }
+  const members = Object.entries(value).map(([name, member]) =>
+    `<member><name>${name}</name>${xml(member)}</member>`
+  );
+  return `<value><struct>${members.join("")}</struct></value>`;
+}
+
+/** A supervisord with one process, whose answers can be changed between the calls. */
+class Rig implements AsyncDisposable {
+  readonly folder = new Folder();
+  readonly stderr = this.folder.write("api.err", "");
+  readonly stdout = this.folder.write("api.out", "");
+  readonly nowMs = Date.now();
+  log: string | undefined = "";
+  info: Record<string, Value> = {
+    ...WEB,
+    ...{ pid: PID, start: Math.floor(this.nowMs / 1000) - 60, stop: 0, statename: "RUNNING" },
+    ...{ spawnerr: "", exitstatus: 0, stderr_logfile: this.stderr, stdout_logfile: this.stdout },
+  };
+  readonly said: string[] = [];
+  readonly calls: string[] = [];
+  readonly #server = startHttpServer(({ body }) => {
+    const [, method = ""] = /<methodName>supervisor\.(.*?)</.exec(body) ?? [];
+    this.calls.push(method);
+    const value = method === "getAllProcessInfo"
+      ? [this.info]
+      : method === "readLog" && this.log !== undefined
+      ? this.log
+      : undefined;
+    const answer = value === undefined
+      ? `<fault>${xml({ faultCode: 20, faultString: "NO_FILE: it" })}</fault>`
+      : `<params><param>${xml(value)}</param></params>`;
+    return new Response(`<?xml version='1.0'?><methodResponse>${answer}</methodResponse>`);
+  });
+  readonly client = new SupervisorClient({ url: this.#server.origin });
+  readonly marks = new LogMarks(this.client);
+
+  /** The process ends: it is noted, and the alert about it answered. */
+  end(word: Alert["word"] = "crash"): Alert {
+    const atMs = Date.now();
+    const origin = { server: "supervisor", eventname: "PROCESS_STATE_EXITED" };
+    const event: Event = {
+      ...{ kind: "process_exited", origin, process: WEB, fromState: "RUNNING", pid: PID },
+      expected: false,
+    };
+    this.marks.heard(event, atMs);
+    return { ...ALERT, process: WEB, pid: PID, word, atMs };
+  }
+
+  /** It is started again. */
+  startAgain(): void {
+    this.info = { ...this.info, pid: PID + 1, start: Math.floor(Date.now() / 1000) };
+  }
+
+  writeError(text: string): void {
+    Deno.writeTextFileSync(this.stderr, text, { append: true });
+  }
+
+  async enrich(alert: Alert, options: EnrichmentOptions = {}): Promise<Alert> {
+    const tail: TailSettings = { lines: 3, stream: "auto", maxBytes: 2048 };
+    const log = new Log({
+      level: "debug",
+      redactor: new Redactor([]),
+      now: Date.now,
+      write: (line) => this.said.push(line),
+    });
+    const enrichment = new SupervisorEnrichment(this.client, log, {
+      marks: this.marks,
+      tailFor: () => tail,
+      ...options,
+    });
+    const [richer] = await enrichment.enrich([alert], never);
+    return richer!;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server[Symbol.asyncDispose]();
+    this.folder[Symbol.dispose]();
+  }
+}
+
+Deno.test("enrich() tells the exit, the uptime, the restarts and the last lines up to the end", async () => {
+  await using rig = new Rig();
+  await rig.marks.refresh();
+  rig.writeError("one\ntwo\nthree\nOSError: gone\n");
+  const alert = rig.end();
+  rig.writeError("the new run says hello\n");
+  const endMs = alert.atMs;
+  const line = (backMs: number, text: string) => `${stamp(endMs - backMs)} ${text}\n`;
+  rig.log = line(90_000, "INFO spawned: 'api' with pid 1") +
+    line(61_000, "WARN exited: api (exit status 1; not expected)") +
+    line(60_000, `INFO spawned: 'api' with pid ${PID}`) +
+    line(5, "WARN exited: api (exit status 3; not expected)") +
+    line(-5000, `INFO spawned: 'api' with pid ${PID + 1}`);
+  rig.startAgain();
+  const richer = await rig.enrich(alert);
+  assertEquals(richer, {
+    ...alert,
+    exit: { status: 3, certainty: "sure" },
+    uptimeMs: 59_995,
+    restarts: { count: 1, isAll: true },
+    tails: [{ stream: "stderr", lines: ["two", "three", "OSError: gone"] }],
+  });
+});
+
+Deno.test("enrich() says so where lines may be of the new run", async () => {
+  await using rig = new Rig();
+  rig.writeError("old\n");
+  const alert = rig.end(); // nobody has asked for the path before, so nothing was noted
+  rig.writeError("new\n");
+  rig.startAgain();
+  const { tails } = await rig.enrich(alert);
+  assertEquals(tails, [{ stream: "stderr", lines: ["old", "new"], isLate: true }]);
+});
+
+Deno.test("enrich() says so where the new run was faster than the mark", async () => {
+  await using rig = new Rig();
+  await rig.marks.refresh();
+  rig.writeError("old\nnew\n");
+  const alert = rig.end();
+  rig.log = `${stamp(alert.atMs - 60_000)} INFO spawned: 'api' with pid ${PID}\n` +
+    `${stamp(alert.atMs - 2000)} WARN exited: api (exit status 3; not expected)\n` +
+    `${stamp(alert.atMs - 1000)} INFO spawned: 'api' with pid ${PID + 1}\n`;
+  rig.startAgain();
+  const { tails } = await rig.enrich(alert);
+  assertEquals(tails, [{ stream: "stderr", lines: ["old", "new"], isLate: true }]);
+});
+
+Deno.test("enrich() shows no lines that are older than the run", async () => {
+  await using rig = new Rig();
+  rig.writeError("a warning of last year\n");
+  Deno.utimeSync(rig.stderr, new Date(0), new Date(0));
+  Deno.writeTextFileSync(rig.stdout, "the cause\n");
+  await rig.marks.refresh();
+  const alert = rig.end();
+  const { tails } = await rig.enrich(alert);
+  assertEquals(tails, [{ stream: "stdout", lines: ["the cause"] }]);
+});
+
+const STREAMS: readonly (readonly [TailSettings["stream"], readonly string[]])[] = [
+  ["auto", ["stderr"]],
+  ["stderr", ["stderr"]],
+  ["stdout", ["stdout"]],
+  ["both", ["stderr", "stdout"]],
+];
+
+for (const [stream, expected] of STREAMS) {
+  Deno.test(`enrich() reads what stream: ${stream} asks for`, async () => {
+    await using rig = new Rig();
+    rig.writeError("e\n");
+    Deno.writeTextFileSync(rig.stdout, "o\n");
+    const tailFor = () => ({ lines: 1, stream, maxBytes: 100 });
+    const { tails } = await rig.enrich(rig.end(), { tailFor });
+    assertEquals(tails?.map((tail) => tail.stream), expected);
+  });
+}
+
+Deno.test("enrich() reads nothing where the rule wants no lines", async () => {
+  await using rig = new Rig();
+  rig.writeError("password=hunter2\n");
+  const asked: string[] = [];
+  const richer = await rig.enrich(rig.end(), {
+    tailFor: (rule) => {
+      asked.push(rule);
+      return { lines: 0, stream: "auto", maxBytes: 100 };
+    },
+  });
+  assertEquals([richer.tails, asked], [undefined, ["crash"]]);
+});
+
+Deno.test("enrich() masks before it cuts, and puts no line into the log", async () => {
+  await using rig = new Rig();
+  rig.writeError(`BEGIN\nsecret one\nEND\nlast ${"x".repeat(50)} secret\n`);
+  const mask = (text: string) => text.replace(/BEGIN[^]*END/, "***").replaceAll("secret", "***");
+  const tailFor = () => ({ lines: 5, stream: "auto" as const, maxBytes: 64 });
+  const { tails } = await rig.enrich(rig.end(), { mask, tailFor });
+  assertEquals(tails?.[0]?.lines, ["***", `last ${"x".repeat(50)} ***`]);
+  assert(!/secret|last/.test(rig.said.join("\n")), rig.said.join("\n"));
+});
+
+Deno.test("enrich() tells what it can where supervisord's log cannot be read", async () => {
+  await using rig = new Rig();
+  await rig.marks.refresh();
+  rig.log = undefined;
+  rig.writeError("the cause\n");
+  rig.info = {
+    ...rig.info,
+    pid: 0,
+    statename: "EXITED",
+    exitstatus: 3,
+    spawnerr: "Bad exit code 3",
+  };
+  const { exit, tails, uptimeMs } = await rig.enrich(rig.end());
+  assertEquals(exit, { status: 3, certainty: "sure" });
+  assertEquals(tails?.[0]?.lines, ["the cause"]);
+  assert(uptimeMs! >= 59_000 && uptimeMs! < 120_000, `${uptimeMs}`);
+  assertStringIncludes(rig.said.join(), "cannot find out how a process ended");
+});
+
+Deno.test("enrich() asks nothing about what is no end", async () => {
+  await using rig = new Rig();
+  const alert = rig.end("started");
+  assertEquals(await rig.enrich(alert), alert);
+  assertEquals(rig.calls, []);
+});
+
+Deno.test("enrich() asks once about what had happened by then, and anew about what came since", async () => {
+  await using rig = new Rig();
+  const log = new Log({ level: "error", redactor: new Redactor([]), now: Date.now });
+  const enrichment = new SupervisorEnrichment(rig.client, log);
+  const before = { ...rig.end(), atMs: rig.nowMs - 10 };
+  const since = { ...before, atMs: rig.nowMs + 60_000 };
+  rig.log = `${stamp(rig.nowMs - 20)} WARN exited: api (exit status 3; not expected)\n`;
+  const enrich = async (alert: Alert) => (await enrichment.enrich([alert], never))[0]!.exit;
+  const together = await Promise.all([enrich(before), enrich(before)]);
+  assertEquals(together.map((exit) => exit?.status), [3, 3]);
+  assertEquals(rig.calls.toSorted(), ["getAllProcessInfo", "readLog"]);
+  assertEquals((await enrich(since))?.status, 3);
+  assertEquals(rig.calls.length, 4);
+});
+
+Deno.test("enrich() gives up on a supervisord that does not answer, and tells the alert as it is", async () => {
+  await using server = startTcpServer(() => {}); // says nothing
+  await using rig = new Rig();
+  const client = new SupervisorClient({ url: server.origin });
+  const log = new Log({
+    level: "info",
+    redactor: new Redactor([]),
+    now: Date.now,
+    write: (line) => rig.said.push(line),
+  });
+  const alert = rig.end();
+  const richer = await new SupervisorEnrichment(client, log).enrich([alert], never);
+  assertEquals(richer, [alert]);
+  assertStringIncludes(rig.said.join(), "cannot find out how a process ended");
+});
