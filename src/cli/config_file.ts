@@ -19,7 +19,8 @@ export function findConfig(options: Options): string | undefined {
   return undefined;
 }
 
-function configPath(options: Options): string {
+/** The path as findConfig(); throws a UsageError where there is none. */
+export function configPath(options: Options): string {
   const found = findConfig(options);
   if (found !== undefined) return found;
   throw new UsageError(

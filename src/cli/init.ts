@@ -47,11 +47,12 @@ Without a word: both, one after the other.
 };
 
 const STARTER_RULES: readonly Rule[] = [
-  { name: "crash", on: ["crash", "fatal"], where: {}, to: ["oncall"] },
+  { name: "crash", on: ["crash", "fatal", "flapping", "gap"], where: {}, to: ["oncall"] },
 ];
 
 const STARTER_CONFIG =
   `# ${DEFAULT_CONFIG}: superbell's configuration. Try it: superbell check; superbell test
+# After a change, without a restart: superbell check && supervisorctl signal HUP superbell
 language: auto                         # zh, en, or auto (by LANG)
 state_dir: /var/lib/superbell          # messages wait here until they are delivered
 channels:
@@ -60,9 +61,12 @@ channels:
     token: { file: /etc/superbell/dingtalk.token } # the access_token of the robot's address
     # secret: { file: /etc/superbell/dingtalk.secret } # if the robot is set to "sign": SEC…
     # mention: { mobiles: ["13800138000"] }
+    # fallback: ops-mail               # another channel: takes over while this one fails
 rules:
   - name: crash
-    on: [crash, fatal]                 # exited unexpectedly; supervisord gave up starting it
+    # Exited unexpectedly; given up by supervisord; ends again and again; events dropped; one of
+    # the channels fails. Each is told once, and that it is over: docs/incidents.md.
+    on: [crash, fatal, flapping, gap, channel_failing, channel_recovered]
     to: [oncall]
 `;
 
@@ -78,7 +82,7 @@ function section(values: {
 ; (before Supervisor 3.3.4 update does not see changes here: restart supervisord then).
 [eventlistener:superbell]
 command=${values.command.replaceAll("%", "%%")}
-; What the rules need, and TICK_60 as a sign of life.
+; How each process stands, what else the rules need, and TICK_60 as a sign of life.
 events=${values.events.join(",")}
 ; The default of 10 loses events as soon as a few programs die together, or at boot.
 buffer_size=1000

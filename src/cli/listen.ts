@@ -2,27 +2,25 @@
 // supervisord, and ends in order: nothing new is taken, what runs may finish, the rest waits
 // in the outbox for the next start.
 
+import { Assembly } from "../assembly.ts";
 import { systemClock } from "../clock.ts";
 import { formatDuration } from "../config/duration.ts";
-import { Delivery } from "../delivery.ts";
-import { SupervisorEnrichment } from "../enrichment.ts";
-import { hostSource } from "../host.ts";
-import { Intake } from "../intake.ts";
+import { ConfigError, describeProblem } from "../config/problem.ts";
+import { Redactor } from "../config/secret.ts";
+import { type ConfigSource, readConfiguration } from "../config_reading.ts";
+import type { Intake } from "../intake.ts";
 import type { Damage } from "../listener/frame_decoder.ts";
 import { Handshake, takeStdout } from "../listener/handshake.ts";
 import { FrameReader } from "../listener/read_frame.ts";
 import { CHECK_EVERY_MS, SignOfLife } from "../listener/sign_of_life.ts";
+import { StdinSource } from "../listener/stdin_source.ts";
 import { Log } from "../log.ts";
-import { ConfigError, describeProblem } from "../config/problem.ts";
-import { Redactor } from "../config/secret.ts";
 import { Outbox } from "../outbox/outbox.ts";
 import { openStateDir, StateLock } from "../outbox/state_dir.ts";
-import type { Settings } from "../settings.ts";
-import { SupervisorClient } from "../supervisor/client.ts";
-import { Upkeep } from "../upkeep.ts";
+import { Reloader } from "../reloader.ts";
 import { type Command, count, parseOptions, printError, UsageError } from "./command.ts";
-import { settingsFrom } from "./config_file.ts";
-import { versionText } from "./version.ts";
+import { configPath } from "./config_file.ts";
+import { buildInfo, versionText } from "./version.ts";
 
 /**
  * supervisord waits while another process writes to the outbox: after so long an event goes into
@@ -40,12 +38,15 @@ The event listener that command= of an [eventlistener:x] section names; superbel
 such a section. Reads supervisord's events from stdin and answers on stdout, so it cannot be
 run by hand. Its log goes to stderr: stderr_logfile= of the section.
 
+SIGHUP: loads the configuration again, while events come; a wrong one is refused as a whole, and
+the one from before goes on.
 SIGTERM or the end of stdin: takes nothing new, lets running deliveries end for at most
 shutdown_window (8s), leaves the others in the outbox and exits 0.
 Exit codes: 0; 1 a failure that a restart mends; 2 a problem in the configuration.
 `,
   async run(args) {
     const options = parseOptions(args, {});
+    const hangUps = new HangUps();
     if (!Deno.env.get("SUPERVISOR_SERVER_URL") && !Deno.env.get("SUPERVISOR_ENABLED")) {
       printError(
         "superbell listen must be started by supervisord, not by hand: name it in command= of an " +
@@ -55,8 +56,8 @@ Exit codes: 0; 1 a failure that a restart mends; 2 a problem in the configuratio
     }
     const stdout = await takeStdout();
     try {
-      const settings = settingsFrom(options, { needsSecrets: true });
-      return await listenWith(settings, new Handshake(stdout));
+      const source = { path: configPath(options), env: (name: string) => Deno.env.get(name) };
+      return await listenWith(source, new Handshake(stdout), hangUps);
     } catch (error) {
       // Into the log, in its form: that is where a person looks when supervisord says FATAL.
       const log = new Log({ level: "error", redactor: new Redactor([]), now: systemClock.now });
@@ -66,13 +67,24 @@ Exit codes: 0; 1 a failure that a restart mends; 2 a problem in the configuratio
   },
 };
 
-async function listenWith(settings: Settings, handshake: Handshake): Promise<number> {
+async function listenWith(
+  source: ConfigSource,
+  handshake: Handshake,
+  hangUps: HangUps,
+): Promise<number> {
+  const reading = await readConfiguration(source);
+  const { outcome: settings } = reading;
+  if (settings instanceof ConfigError) throw settings;
   const { redactor, logLevel } = settings;
   const { now } = systemClock;
   const log = new Log({ level: logLevel, redactor, now });
   surviveMistakes(log);
   for (const warning of settings.warnings) log.warn(describeProblem(settings.path, warning));
-  using lock = new StateLock(settings.stateDir);
+  using lock = new StateLock(settings.stateDir, {
+    pid: Deno.pid,
+    sinceMs: now(),
+    version: buildInfo().version,
+  });
   const outbox = openStateDir(settings, {
     lock,
     nowMs: now(),
@@ -82,35 +94,22 @@ async function listenWith(settings: Settings, handshake: Handshake): Promise<num
   });
   const memory = Outbox.open(":memory:", { nowMs: now() });
   releaseClaims(outbox, log);
-  const delivery = new Delivery({
-    outboxes: [outbox, memory],
-    enrichment: settings.supervisor &&
-      new SupervisorEnrichment(new SupervisorClient(settings.supervisor), log),
-    channels: settings.channels.map((channel) => ({ ...channel, channel: channel.open() })),
-    retry: settings.retry,
-    timeZone: settings.timeZone,
+  const assembly = new Assembly(settings, {
+    outbox,
+    memory,
+    supervisorRun: supervisorRun(),
+    self: {
+      group: Deno.env.get("SUPERVISOR_GROUP_NAME"),
+      name: Deno.env.get("SUPERVISOR_PROCESS_NAME"),
+    },
     clock: systemClock,
     log,
-    redactor,
-    random: Math.random,
   });
-  const intake = new Intake({
-    rules: settings.rules,
-    outbox,
-    memory,
-    host: hostSource(settings.host, now),
-    supervisorRun: supervisorRun(),
-    now,
-    digestMs: (name) => settings.channels.find((channel) => channel.name === name)?.digestMs ?? 0,
-    log,
-    onStored: (channels) => delivery.wake(channels),
-  });
-  const upkeep = new Upkeep({
-    outbox,
-    memory,
-    channels: settings.channels.map(({ name }) => name),
-    giveUpAfterMs: settings.retry.giveUpAfterMs,
-    retention: settings.retention,
+  const reloader = new Reloader({
+    source,
+    inUse: { ...reading, outcome: settings },
+    use: (changed) => assembly.use(changed),
+    tell: (event) => assembly.tell(event),
     clock: systemClock,
     log,
   });
@@ -118,29 +117,32 @@ async function listenWith(settings: Settings, handshake: Handshake): Promise<num
   const signals = ["SIGTERM", "SIGINT"] as const;
   const onSignal = () => stop.abort();
   for (const signal of signals) Deno.addSignalListener(signal, onSignal);
-  delivery.start();
   log.info(
     `superbell ${versionText()} with ${settings.path}: ` +
       `${count(settings.channels, "channel")}, ${count(settings.rules, "rule")}, ` +
       `${countWaiting(outbox)} entries waiting in ${outbox.path}`,
   );
-  const reader = new FrameReader(Deno.stdin, { onDamage: (damage) => tellDamage(damage, log) });
+  assembly.start(stop.signal);
+  const reader = new FrameReader(new StdinSource(), {
+    onDamage: (damage) => tellDamage(damage, log),
+  });
   let failure: unknown;
   const sign = new SignOfLife();
+  const { intake } = assembly;
   const answering = answer(reader, handshake, { intake, sign, stop: stop.signal, log })
     .catch((error) => failure = error);
-  const keeping = upkeep.run(stop.signal);
+  void reloader.run(stop.signal); // a file that takes long to read must not hold up our end
+  hangUps.onHangUp(reloader.reload);
   const deaf = deafness(sign, { stop: stop.signal, log }).then((error) => failure ??= error);
   await Promise.race([answering, deaf, aborted(stop.signal)]);
-  const window = formatDuration(settings.shutdownWindowMs);
+  const window = formatDuration(assembly.shutdownWindowMs);
   if (failure !== undefined) log.error(`ending to be started anew: ${describe(failure)}`);
   else {
     const why = stop.signal.aborted ? "told to stop" : "stdin has ended";
     log.info(`ending (${why}): running deliveries have ${window}`);
   }
   stop.abort();
-  await Promise.all([delivery.stop(settings.shutdownWindowMs), deaf, keeping]);
-  const lost = await upkeep.end();
+  const [lost] = await Promise.all([assembly.end(), deaf]);
   if (lost > 0) log.error(`ended: ${lost} entries in memory are lost: the disk did not take them`);
   log.info(`ended: ${countWaiting(outbox)} entries wait for the next start`);
   memory.close();
@@ -219,6 +221,23 @@ function supervisorRun(): string {
 
 function tellDamage({ what, bytes, sample }: Damage, log: Log): void {
   log.warn(`stdin: skipped ${bytes} bytes (${what}) that belong to no event: ${sample}`);
+}
+
+/** SIGHUP, which would end us; one that comes before anybody heeds it is kept. */
+class HangUps {
+  #hasCome = false;
+  #heed = (): void => {
+    this.#hasCome = true;
+  };
+
+  constructor() {
+    Deno.addSignalListener("SIGHUP", () => this.#heed());
+  }
+
+  onHangUp(heed: () => void): void {
+    this.#heed = heed;
+    if (this.#hasCome) heed();
+  }
 }
 
 /** What a listener that died held is free again at once; without this, when its claims end. */

@@ -2,15 +2,32 @@
 
 import { nearest } from "../config/nearest.ts";
 import { ConfigError } from "../config/problem.ts";
+import { ack } from "./ack.ts";
 import { check } from "./check.ts";
 import { type Command, print, printError, UsageError } from "./command.ts";
+import { history } from "./history.ts";
 import { init } from "./init.ts";
 import { listen } from "./listen.ts";
 import { outbox } from "./outbox.ts";
+import { silence } from "./silence.ts";
+import { simulate } from "./simulate.ts";
+import { status } from "./status.ts";
 import { test } from "./test.ts";
 import { version } from "./version.ts";
 
-const COMMANDS: readonly Command[] = [listen, check, test, outbox, init, version];
+const COMMANDS: readonly Command[] = [
+  listen,
+  check,
+  test,
+  simulate,
+  status,
+  history,
+  ack,
+  silence,
+  outbox,
+  init,
+  version,
+];
 
 const HELP = `superbell: tells people when a process under Supervisor crashes or cannot be started
 

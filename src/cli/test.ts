@@ -55,6 +55,7 @@ async function sendTest(
   const message = composeTest(testAlert(settings, nowMs), {
     language: configured.language,
     timeZone: settings.timeZone,
+    template: configured.template,
   });
   const signal = AbortSignal.timeout(configured.timeoutMs);
   try {

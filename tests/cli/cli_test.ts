@@ -1,14 +1,20 @@
 // The commands from the sources, as a user types them: words, exit codes, no stack traces.
 
+import type { ChannelState } from "../../src/outbox/channel_states.ts";
 import { Outbox } from "../../src/outbox/outbox.ts";
+import { StateLock } from "../../src/outbox/state_dir.ts";
 import { parseSettings } from "../../src/settings.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { Folder } from "../support/folder.ts";
 import { ALERT } from "../support/message.ts";
+import { entryFor } from "../support/outbox_bench.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const NOW = Date.UTC(2026, 10, 21, 2, 0, 0);
-const COMMANDS = ["listen", "check", "test", "outbox", "init", "version"];
+const COMMANDS = [
+  ...["listen", "check", "test", "simulate", "status", "history", "ack", "silence", "outbox"],
+  ...["init", "version"],
+];
 
 interface Ran {
   readonly code: number;
@@ -143,7 +149,7 @@ Deno.test("superbell check is content with a good configuration and says what it
     stderr: `warning: ${path}: channels.spare: no rule sends to this channel\n`,
     stdout: `${path}: no problems; 2 channels, 1 rule
   rule crash: on crash, fatal to hook
-  the [eventlistener:…] section must have events=PROCESS_STATE_EXITED,PROCESS_STATE_FATAL,TICK_60
+  the [eventlistener:…] section must have events=PROCESS_STATE,SUPERVISOR_STATE_CHANGE,REMOTE_COMMUNICATION,TICK_60
 `,
   });
   const byVariable = await superbell(["check"], { ...env, SUPERBELL_CONFIG: path });
@@ -182,7 +188,9 @@ Deno.test("superbell init prints a configuration that our own parser accepts", a
     env: () => undefined,
     readFile: () => ({ text: "0123456789abcdef\n" }),
   });
-  assertEquals(settings.rules.map(({ on, to }) => [on, to]), [[["crash", "fatal"], ["oncall"]]]);
+  const [rule, ...others] = settings.rules;
+  assertEquals(rule?.on.slice(0, 4), ["crash", "fatal", "flapping", "gap"]);
+  assertEquals([rule?.to, others], [["oncall"], []]);
   assertEquals(settings.warnings, []);
 });
 
@@ -211,7 +219,7 @@ print(json.dumps({name: dict(parser.items(name)) for name in parser.sections()})
   assert(section.command.endsWith(` listen -c ${config}`), section.command);
   delete section.command;
   assertEquals(section, {
-    events: "PROCESS_STATE_EXITED,PROCESS_STATE_FATAL,TICK_60",
+    events: "PROCESS_STATE,SUPERVISOR_STATE_CHANGE,REMOTE_COMMUNICATION,TICK_60",
     buffer_size: "1000",
     priority: "-100",
     stdout_logfile: "NONE",
@@ -239,11 +247,15 @@ function fillOutbox(folder: Folder): void {
 }
 
 const TITLE = "web:api exited unexpectedly on node-7";
-const LIST = `1  2026-11-21 02:00:00 +00:00  waiting  hook  ${TITLE}  (0 attempts)
+const LIST = `1  2026-11-21 02:00:00 +00:00  waiting    hook   ${TITLE}  (0 attempts)
 2  2026-11-21 02:00:00 +00:00  delivered  spare  ${TITLE}  (1 attempt: HTTP 200)
-3  2026-11-21 02:00:00 +00:00  dead  spare  ${TITLE}  (1 attempt: HTTP 401)
-1 waiting, 1 delivered, 1 dead, 0 dropped
+3  2026-11-21 02:00:00 +00:00  dead       spare  ${TITLE}  (1 attempt: HTTP 401)
+1 waiting, 1 delivered, 1 dead, 0 dropped, 0 rerouted
 `;
+
+/** What stderr says of the folder, in which no listener runs. */
+const idle = (folder: Folder) =>
+  `no listener uses "${folder.path}" now: nothing is sent until one does\n`;
 
 Deno.test("superbell outbox lists, shows, retries and drops entries of a real outbox", async () => {
   using folder = new Folder();
@@ -256,15 +268,16 @@ Deno.test("superbell outbox lists, shows, retries and drops entries of a real ou
       `(the listener creates it)\n`,
   });
   fillOutbox(folder);
-  assertEquals(await outbox("list"), { code: 0, stdout: LIST, stderr: "" });
+  assertEquals(await outbox("list"), { code: 0, stdout: LIST, stderr: idle(folder) });
   assertEquals((await outbox()).stdout, LIST);
-  const lines = LIST.split("\n");
-  const counts = lines[3]!;
-  assertEquals((await outbox("list", "--state", "dead")).stdout, `${lines[2]}\n${counts}\n`);
-  assertEquals((await outbox("list", "--channel", "hook")).stdout, `${lines[0]}\n${counts}\n`);
-  assertEquals((await outbox("list", "--limit", "1")).stdout, `${lines[2]}\n${counts}\n`);
-  const json = JSON.parse((await outbox("list", "--json")).stdout) as { id: number }[];
-  assertEquals(json.map(({ id }) => id), [1, 2, 3]);
+  const [waiting, , dead, counts] = LIST.split("\n");
+  const alone = (line: string) => `${line.replace(/(waiting|dead) +/, "$1  ")}\n${counts}\n`;
+  assertEquals((await outbox("list", "--state", "dead")).stdout, alone(dead!));
+  assertEquals(
+    (await outbox("list", "--channel", "hook")).stdout,
+    alone(waiting!.replace("hook ", "hook")),
+  );
+  assertEquals((await outbox("list", "--limit", "1")).stdout, alone(dead!));
 
   const shown = await outbox("show", "3");
   assertEquals(shown.code, 0);
@@ -275,21 +288,226 @@ Deno.test("superbell outbox lists, shows, retries and drops entries of a real ou
     "2026-11-21 02:00:00 +00:00  rejected after 250ms: HTTP 401\n",
   );
 
-  assertEquals(await outbox("retry", "3", "2"), {
+  assertEquals(await outbox("retry", "3", "2", "3", "99"), {
     code: 1,
-    stdout: "1 of 2 entries will be sent again\n",
-    stderr: "",
+    stdout: "1 of 3 entries will be sent again\n",
+    stderr: `entry 2 is delivered already\nthere is no entry 99\n${idle(folder)}`,
   });
   assertEquals((await outbox("retry", "--all")).stdout, "0 of 0 entries will be sent again\n");
   assertEquals(
     (await outbox("drop", "--all", "--channel", "spare")).stdout,
     "1 of 1 entry dropped\n",
   );
+  assertEquals(await outbox("drop", "1", "2", "3"), {
+    code: 1,
+    stdout: "1 of 3 entries dropped\n",
+    stderr: `entry 2 is delivered already\nentry 3 is dropped already\n${idle(folder)}`,
+  });
   assertEquals(
     (await outbox("list")).stdout.split("\n").at(-2),
-    "1 waiting, 1 delivered, 0 dead, 1 dropped",
+    "0 waiting, 1 delivered, 0 dead, 2 dropped, 0 rerouted",
   );
 });
+
+Deno.test("superbell outbox says what keeps a channel from sending", async () => {
+  using folder = new Folder();
+  fillOutbox(folder);
+  const config = configIn(folder);
+  const shown = async (changes: Partial<ChannelState>) => {
+    const outbox = Outbox.open(folder.file("superbell.db"), { nowMs: NOW });
+    outbox.channels.write({
+      name: "hook",
+      lastAtMs: NOW,
+      lastOutcome: "retry",
+      lastReason: "HTTP 503",
+      failures: 0,
+      failingSinceMs: undefined,
+      toldAtMs: undefined,
+      toldSinceMs: undefined,
+      givenUp: 0,
+      held: undefined,
+      ...changes,
+    });
+    outbox.close();
+    const { stdout } = await superbell(["outbox", "show", "1", "-c", config], env);
+    return stdout;
+  };
+  assertMatch(await shown({}), /\nnext try as soon as its channel can be used\n$/);
+  assertMatch(
+    await shown({ failingSinceMs: NOW }),
+    /\nits channel fails since 2026-11-21 02:00:00 .*: HTTP 503\n$/,
+  );
+  const held = { untilMs: Date.now() + 60 * 60_000, reason: "no more than 18 messages in 1m" };
+  const text = await shown({ held });
+  assertMatch(text, /\nits channel may not send before 20.*: no more than 18 messages in 1m\n$/);
+  assertMatch(text, /\(0 attempts; waits (1h|59m\d*s?): no more than 18 messages in 1m\)/);
+});
+
+Deno.test("superbell outbox says nothing of the listener while one runs", async () => {
+  using folder = new Folder();
+  const config = configIn(folder);
+  fillOutbox(folder);
+  using lock = new StateLock(folder.path);
+  lock.take();
+  assertEquals(await superbell(["outbox", "-c", config], env), {
+    code: 0,
+    stdout: LIST,
+    stderr: "",
+  });
+});
+
+Deno.test("superbell outbox list and show --json hold every key, and times as ISO 8601", async () => {
+  using folder = new Folder();
+  const config = configIn(folder);
+  fillOutbox(folder);
+  const read = async (...args: string[]) =>
+    JSON.parse((await superbell(["outbox", ...args, "--json", "-c", config], env)).stdout);
+  const [waiting, , dead] = await read("list");
+  const { alert, ...rest } = waiting;
+  assertEquals(rest, {
+    id: 1,
+    channel: "hook",
+    state: "waiting",
+    created_at: "2026-11-21T02:00:00.000Z",
+    waiting_since: "2026-11-21T02:00:00.000Z",
+    next_try_at: "2026-11-21T02:00:00.000Z",
+    attempt_began_at: null,
+    attempt_count: 0,
+    settled_at: null,
+    reason: null,
+  });
+  assertEquals([alert.id, alert.title, alert.at], [
+    "aaaaaaaaaaaa",
+    TITLE,
+    "2026-11-21T02:11:30.000Z",
+  ]);
+  const page = Deno.readTextFileSync(new URL("docs/commands.md", ROOT));
+  const keys = Object.keys({ ...rest, alert, attempts: [] });
+  assertEquals(keys.filter((key) => !new RegExp(`\`${key}(\\[\\])?\``).test(page)), []);
+  assertEquals(await read("show", "3"), {
+    ...dead,
+    state: "dead",
+    waiting_since: null,
+    next_try_at: null,
+    attempt_count: 1,
+    settled_at: "2026-11-21T02:00:00.250Z",
+    reason: "HTTP 401",
+    attempts: [{
+      at: "2026-11-21T02:00:00.000Z",
+      took_ms: 250,
+      outcome: "rejected",
+      reason: "HTTP 401",
+      other_entries: 0,
+    }],
+  });
+});
+
+Deno.test("superbell outbox speaks each channel's language, in columns that line up", async () => {
+  using folder = new Folder();
+  const config = folder.write(
+    "superbell.yaml",
+    `
+state_dir: ${folder.path}
+time_zone: Asia/Shanghai
+channels:
+  值班: { type: webhook, url: { env: HOOK }, language: zh }
+  mail: { type: webhook, url: { env: HOOK } }
+rules:
+  - { name: crash, on: [crash], to: [值班, mail] }
+`,
+  );
+  {
+    const stored = Outbox.open(folder.file("superbell.db"), { nowMs: NOW });
+    const digest = [entryFor("a", "值班"), entryFor("b", "值班")];
+    stored.enqueue([...digest, entryFor("a", "mail")], NOW);
+    stored.settle(stored.claim("值班", { nowMs: NOW, leaseMs: 1000, most: 2 })!, {
+      attempt: { atMs: NOW, tookMs: 250, outcome: "retry", reason: "拒绝\x1b[2J\nno" },
+      nextTry: () => NOW,
+    });
+    stored.close();
+  }
+  const outbox = (...args: string[]) => superbell(["outbox", ...args, "-c", config], env);
+  assertEquals(
+    (await outbox()).stdout,
+    `\
+1  2026-11-21 10:00:00 +08:00  waiting  值班  web:api 意外退出，主机 node-7  (1 attempt: 拒绝 [2J no)
+2  2026-11-21 10:00:00 +08:00  waiting  值班  web:api 意外退出，主机 node-7  (1 attempt: 拒绝 [2J no)
+3  2026-11-21 10:00:00 +08:00  waiting  mail  ${TITLE}  (0 attempts)
+3 waiting, 0 delivered, 0 dead, 0 dropped, 0 rerouted
+`,
+  );
+  const { stdout } = await outbox("show", "2");
+  assertStringIncludes(stdout, "\n  进程：web:api\n");
+  assertStringIncludes(
+    stdout,
+    "2026-11-21 10:00:00 +08:00  retry after 250ms, in one message with 1 other entry: 拒绝 [2J no\n",
+  );
+  assertMatch(stdout, /\nnext try as soon as its channel can be used\n$/);
+  const unknown = await outbox("retry", "--all", "--channel", "值斑");
+  assertEquals(unknown, {
+    code: 2,
+    stdout: "",
+    stderr: 'superbell outbox: no channel "值斑"; did you mean "值班"?\n' +
+      "See: superbell outbox --help\n",
+  });
+});
+
+/** When the claim was made, until when, and whether a listener runs; the end of what show says. */
+const UNDER_WAY: Record<
+  string,
+  { readonly sinceMs: number; readonly leaseMs: number; readonly runs: boolean; says: RegExp }
+> = {
+  "that the listener makes": {
+    sinceMs: -2000,
+    leaseMs: 60_000,
+    runs: true,
+    says: /being sent since then\n$/,
+  },
+  "that the listener before made": {
+    sinceMs: -20_000,
+    leaseMs: 60_000,
+    runs: true,
+    says: /cut off: the listener ended in mid-attempt; sent again not before \d{4}-.*\n$/,
+  },
+  "while no listener runs": {
+    sinceMs: -2000,
+    leaseMs: 60_000,
+    runs: false,
+    says: /cut off: the listener ended in mid-attempt; sent again as soon as it runs again\n$/,
+  },
+  "whose claim is over": {
+    sinceMs: -60_000,
+    leaseMs: 1000,
+    runs: true,
+    says: /cut off: .*; sent again not before \d{4}-.*\n$/,
+  },
+};
+for (const [what, { sinceMs, leaseMs, runs, says }] of Object.entries(UNDER_WAY)) {
+  Deno.test(`superbell outbox show and retry tell of an attempt ${what}`, async () => {
+    using folder = new Folder();
+    const config = configIn(folder);
+    const nowMs = Date.now();
+    const stored = Outbox.open(folder.file("superbell.db"), { nowMs });
+    stored.enqueue([entryFor("a", "hook")], nowMs + sinceMs);
+    stored.claim("hook", { nowMs: nowMs + sinceMs, leaseMs });
+    stored.close();
+    using lock = new StateLock(folder.path, { pid: 1, sinceMs: nowMs - 10_000, version: "x" });
+    if (runs) lock.take();
+    const outbox = (...args: string[]) => superbell(["outbox", ...args, "-c", config], env);
+    const shown = await outbox("show", "1");
+    assertMatch(shown.stdout, says);
+    const isBeingSent = says.source.startsWith("being");
+    assertEquals((await outbox()).stdout.includes("(0 attempts; being sent)"), isBeingSent);
+    const { code, stdout, stderr } = await outbox("retry", "1");
+    assertEquals([code, stdout], [1, "0 of 1 entry will be sent again\n"]);
+    assertMatch(
+      stderr,
+      isBeingSent
+        ? /^entry 1 is being sent now; superbell outbox show 1 will tell how that ends\n$/
+        : /^entry 1 was being sent when the listener ended; it is sent again by itself\n/,
+    );
+  });
+}
 
 /** Arguments, exit code, the line on stderr. */
 const OUTBOX_MISTAKES: readonly [readonly string[], number, string][] = [
@@ -303,6 +521,9 @@ const OUTBOX_MISTAKES: readonly [readonly string[], number, string][] = [
   [["list", "--state", "daed"], 2, 'unknown state "daed"; did you mean "dead"?'],
   [["list", "--limit", "many"], 2, '--limit takes a whole number, found "many"'],
   [["list", "--limit", "0"], 2, '--limit takes a whole number, found "0"'],
+  [["list", "--channel", "hok"], 2, 'no channel "hok"; did you mean "hook"?'],
+  [["list", "--channel", "x"], 2, 'no channel "x"; known are: hook, spare'],
+  [["drop", "--all", "--channel", "sprae"], 2, 'no channel "sprae"; did you mean "spare"?'],
   [["retry"], 2, "retry takes either IDs or --all"],
   [["drop", "1", "--all"], 2, "drop takes either IDs or --all"],
 ];
@@ -327,4 +548,34 @@ Deno.test("superbell outbox explains an outbox that cannot be opened", async () 
   const { code, stdout, stderr } = await superbell(["outbox", "list", "-c", config], env);
   assertEquals([code, stdout], [1, ""]);
   assertEquals(stderr, `superbell outbox: "${folder.path}/superbell.db" is not a file\n`);
+});
+
+Deno.test("superbell status prints the screen, and --json the same for programs", async () => {
+  using folder = new Folder();
+  const config = configIn(folder);
+  fillOutbox(folder);
+  const status = (...args: string[]) => superbell(["status", ...args, "-c", config], env);
+  const { code, stdout, stderr } = await status();
+  assertEquals([code, stderr], [0, ""]);
+  assertMatch(stdout, /^listener {5}DOES NOT RUN, and none has run with state_dir ".*"\n/);
+  assertMatch(stdout, /\noutbox {7}1 waiting, the oldest since 2026-11-21 02:00:00 \+00:00 \(/);
+  assertMatch(stdout, /\n\nno listener runs and nothing is sent: supervisorctl status superbell;/);
+  const json = JSON.parse((await status("--json")).stdout);
+  assertEquals([json.config, json.outbox.dead, json.channels.length], [config, 1, 2]);
+  assertEquals(
+    (await status("--al")).stderr.split("\n")[0],
+    'superbell status: unknown option --al; did you mean "--all"?',
+  );
+});
+
+Deno.test("superbell status exits 1 and says what would help when the outbox cannot be read", async () => {
+  using folder = new Folder();
+  const config = configIn(folder);
+  folder.write("superbell.db", "no database".repeat(500));
+  const ran = await superbell(["status", "-c", config], env);
+  assertEquals(ran.code, 1);
+  assertMatch(ran.stdout, /^listener {5}DOES NOT RUN/);
+  assertMatch(ran.stderr, /^superbell status: the outbox ".*" is damaged; restart the listener, /);
+  const json = await superbell(["status", "--json", "-c", config], env);
+  assertEquals([json.code, JSON.parse(json.stdout).outbox], [1, null]);
 });
