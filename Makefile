@@ -4,7 +4,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup build floor demo ok test bench-listener clean
+.PHONY: help setup build floor demo ok test chaos bench bench-listener bench-rules clean
 
 ARCH ?= x64 arm64
 FILE ?= $(wildcard dist/superbell-linux-x64 dist/superbell-linux-arm64)
@@ -34,7 +34,10 @@ help:
 	@echo 'make demo            see it work: supervisord, crashing programs, messages'
 	@echo 'make ok              formatting, lint and types: seconds'
 	@echo 'make test            everything: ok, build, all tests'
-	@echo 'make bench-listener  measure it beside other listeners'
+	@echo 'make chaos           prove what is promised: mass kill, kill -9, faults (13 minutes); ONLY=kill_nine'
+	@echo 'make bench           measure it beside other listeners; writes docs/benchmarks.md (8 minutes)'
+	@echo 'make bench-listener  only how long supervisord waits for it'
+	@echo 'make bench-rules     what the rules cost for each event'
 	@echo 'make clean           remove what was built (rm -r .tools also removes Deno and the caches)'
 
 # Deno reports its version in 15 ms, so asking beats any stamp file. The second part costs nothing
@@ -73,9 +76,22 @@ test: ok
 	@echo 'Running the tests (a few minutes)'
 	@$(DENO) test -A --no-check --v8-flags=--enable-experimental-regexp-engine tests/
 
+chaos: setup
+	@sh tools/need_packages.sh supervisor python3-aiosmtpd openssl
+	@$(DENO) run -A tools/build.ts host
+	@$(DENO) run -A tests/chaos/main.ts $(ONLY)
+
+bench: setup
+	@sh tools/need_packages.sh supervisor gcc xz-utils
+	@$(DENO) run -A tools/build.ts host
+	@$(DENO) run -A bench/main.ts
+
 bench-listener: setup
 	@$(DENO) run -A tools/build.ts host
-	@$(DENO) run -A bench/listener.ts
+	@$(DENO) run -A bench/main.ts answer
+
+bench-rules: setup
+	@$(DENO) run -A bench/rules.ts
 
 clean:
 	rm -rf dist .tools/stamps .tools/stage-* .tools/npm-pack-*

@@ -13,8 +13,8 @@ const MAX_LINE_CHARS = 4000;
 
 /** Writes lines of its level and above. */
 export class Log {
-  readonly #level: LogLevel;
-  readonly #redactor: Redactor;
+  #level: LogLevel;
+  #redactor: Redactor;
   readonly #write: (line: string) => void;
   readonly #now: () => number;
 
@@ -28,6 +28,12 @@ export class Log {
     this.#redactor = options.redactor;
     this.#write = options.write ?? writeStderr;
     this.#now = options.now;
+  }
+
+  /** Goes by another level and other secrets from now on. */
+  use({ level, redactor }: { readonly level: LogLevel; readonly redactor: Redactor }): void {
+    this.#level = level;
+    this.#redactor = redactor;
   }
 
   /** Every event with its decisions. */

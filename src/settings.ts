@@ -3,9 +3,13 @@
 
 // @ts-types="./std_yaml.d.ts"
 import { parse as parseYaml, YamlSyntaxError } from "@std/yaml";
+import { masker } from "./alerts/mask.ts";
 import { type Language, LANGUAGES } from "./alerts/messages.ts";
+import { type MessageTemplate, parseMessageTemplate } from "./alerts/template.ts";
 import type { Channel } from "./channels/channel.ts";
 import { CHANNEL_KINDS } from "./channels/registry.ts";
+import { type ConfigParts, partsOf } from "./config_changes.ts";
+import { formatDuration } from "./config/duration.ts";
 import { suggest } from "./config/nearest.ts";
 import { ConfigNode, Reading, type SecretSources, type Section, wrongUrl } from "./config/node.ts";
 import { ConfigError, type Problem } from "./config/problem.ts";
@@ -15,8 +19,10 @@ import { LOG_LEVELS, type LogLevel } from "./log.ts";
 import type { RetryPolicy } from "./outbox/backoff.ts";
 import type { Sync } from "./outbox/open.ts";
 import type { Retention } from "./outbox/outbox.ts";
-import { parseRules } from "./rules/parse.ts";
-import type { Rule } from "./rules/rule.ts";
+import { type HostIncident, parseHostIncident } from "./rules/host_incident.ts";
+import { type MaintenanceWindow, parseMaintenance } from "./rules/maintenance.ts";
+import { channelName, parsePatterns, parseRules, parseTail } from "./rules/parse.ts";
+import type { Rule, TailSettings } from "./rules/rule.ts";
 import type { SupervisorAddress } from "./supervisor/client.ts";
 
 /** A channel as configured; `open` makes it ready for use. */
@@ -28,6 +34,13 @@ export interface ConfiguredChannel {
   readonly concurrency: number;
   /** How long an alert waits for others to be told with it; 0: each has its own message. */
   readonly digestMs: number;
+  /** The channel that takes its messages when it has failed for so long. */
+  readonly fallback?: string | undefined;
+  readonly fallbackAfterMs: number;
+  /** Whether it is told that an incident is over. */
+  readonly tellsResolved: boolean;
+  /** The user's own words for each alert. */
+  readonly template?: MessageTemplate;
   open(): Channel;
 }
 
@@ -44,11 +57,32 @@ export interface Settings {
   readonly shutdownWindowMs: number;
   readonly sync: Sync;
   readonly retention: Retention;
+  /** Entries that may wait for one channel. */
+  readonly maxWaiting: number;
+  /** What memory may hold while the disk takes nothing. */
+  readonly maxMemoryBytes: number;
+  /** The last lines of processes, where a rule has nothing else. */
+  readonly tail: TailSettings;
+  /** Takes secrets, also ours, out of what programs wrote. */
+  readonly mask: (text: string) => string;
   readonly retry: RetryPolicy;
   /** Where supervisord can be asked; undefined when it has no server. */
   readonly supervisor: SupervisorAddress | undefined;
+  /** How often supervisord's loop is woken, so that it tells of exits sooner; 0: not at all. */
+  readonly nudgeMs: number;
+  /** How often the roster is compared with supervisord's list; 0: when events are missing only. */
+  readonly reconcileMs: number;
   readonly channels: readonly ConfiguredChannel[];
   readonly rules: readonly Rule[];
+  /** The user's own words for the alerts of a rule, by its name; they win over the channel's. */
+  readonly ruleTemplates: ReadonlyMap<string, MessageTemplate>;
+  /** When the whole host has an incident; undefined: never. */
+  readonly hostIncident: HostIncident | undefined;
+  readonly maintenance: readonly MaintenanceWindow[];
+  /** Whether a file that has changed is loaded by itself. */
+  readonly watchesFile: boolean;
+  /** By which this configuration can be compared with another. */
+  readonly parts: ConfigParts;
   readonly warnings: readonly Problem[];
   readonly redactor: Redactor;
 }
@@ -58,34 +92,52 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const MB = 1024 ** 2;
 
+/** How often supervisord is nudged unless configured; and what would only burn its processor. */
+const NUDGE_MS = 0;
+const LEAST_NUDGE_MS = 10;
+
+const DEFAULT_TAIL: TailSettings = { lines: 5, stream: "auto", maxBytes: 2 * 1024 };
+
 /** How far into a document, and into how much of it, inFileOrder looks. */
 const MAX_DEPTH = 16;
 const MAX_PLACES = 100_000;
 
+/** A file's bytes and mode, or why it cannot be read. */
+export type FileRead =
+  | { readonly bytes: Uint8Array; readonly mode: number | null }
+  | { readonly why: string };
+
 /** Where settings are read, and by whom. */
 export interface LoadOptions {
   readonly env: (name: string) => string | undefined;
+  /** Reads the configuration and the files that it names. @default from the disk */
+  readonly readFile?: (path: string) => FileRead;
   /** False for a command that sends nothing: a secret that it cannot see is no problem. */
   readonly needsSecrets?: boolean;
 }
 
 /** Reads the settings from a file. Throws a ConfigError that holds every problem. */
-export function loadSettings(path: string, options: LoadOptions): Settings {
-  let bytes: Uint8Array;
-  try {
-    bytes = Deno.readFileSync(path);
-  } catch (error) {
-    throw new ConfigError(path, [{ path: "", message: `cannot be read: ${whyUnreadable(error)}` }]);
+export function loadSettings(
+  path: string,
+  { readFile = readFromDisk, ...options }: LoadOptions,
+): Settings {
+  const file = readFile(path);
+  if ("why" in file) {
+    throw new ConfigError(path, [{ path: "", message: `cannot be read: ${file.why}` }]);
   }
-  const text = decodeUtf8(bytes);
+  const text = decodeUtf8(file.bytes);
   if (text === undefined) {
     throw new ConfigError(path, [{
       path: "",
       message: "is not in UTF-8 (GBK?); save it as UTF-8",
     }]);
   }
-  const settings = parseSettings(text, { path, ...options, readFile: readSecretFile });
-  return { ...settings, warnings: [...settings.warnings, ...exposedSecrets(path, settings)] };
+  const settings = parseSettings(text, {
+    path,
+    ...options,
+    readFile: (named) => asSecretFile(readFile(named)),
+  });
+  return { ...settings, warnings: [...settings.warnings, ...exposedSecrets(file.mode, settings)] };
 }
 
 /** What parseSettings needs besides the text. */
@@ -102,7 +154,13 @@ type ParsedSettings = Settings & { readonly holdsLiteralSecret: boolean };
 /** Reads the settings from a text. Throws a ConfigError that holds every problem. */
 export function parseSettings(text: string, context: SettingsContext): ParsedSettings {
   const root = parseRoot(text, context.path);
-  const reading = new Reading(context, context);
+  const files = new Map<string, string>();
+  const readFile: SecretSources["readFile"] = (path) => {
+    const file = context.readFile(path);
+    if ("text" in file) files.set(path, file.text);
+    return file;
+  };
+  const reading = new Reading({ env: context.env, readFile }, context);
   const section = new ConfigNode(root, "", reading).section();
   const language = parseLanguage(section.optional("language"), detectLanguage(context.env));
   const timeZone = parseTimeZone(section.optional("time_zone"));
@@ -113,6 +171,11 @@ export function parseSettings(text: string, context: SettingsContext): ParsedSet
     section.optional("shutdown_window")?.duration({ min: 0, max: 10 * 60 * SECOND_MS }) ??
       8 * SECOND_MS;
   const outbox = parseOutbox(section.optional("outbox"));
+  const tail = { ...DEFAULT_TAIL, ...parseOptionalTail(section.optional("tail")) };
+  const mask = masker({
+    patterns: section.optional("mask")?.list(readMask) ?? [],
+    defaults: section.optional("mask_defaults")?.boolean() ?? true,
+  });
   const retry = parseRetry(section.optional("retry"));
   const supervisor = parseSupervisor(section.optional("supervisor"), context.env);
   const channelsNode = section.required("channels");
@@ -120,16 +183,35 @@ export function parseSettings(text: string, context: SettingsContext): ParsedSet
   const rulesNode = section.required("rules");
   // Without channels every `to` would be a problem too, and none of them the real one.
   const names = channelsNode.value === undefined ? undefined : channels.map(({ name }) => name);
-  const rules = rulesNode.value === undefined ? [] : parseRules(rulesNode, names);
+  const ruleTemplates = new Map<string, MessageTemplate>();
+  const readTemplate = (section: Section, rule: string) => {
+    const template = section.optional("template");
+    if (template !== undefined) ruleTemplates.set(rule, parseMessageTemplate(template));
+  };
+  const rules = rulesNode.value === undefined ? [] : parseRules(rulesNode, names, readTemplate);
+  const hostIncident = parseHostIncident(
+    section.optional("host_incident"),
+    (item) => channelName(item, names),
+  );
+  const maintenance = parseMaintenance(section.optional("maintenance"), {
+    timeZone,
+    parseTimeZone,
+    patterns: parsePatterns,
+  });
+  const watchesFile = parseReload(section.optional("reload"));
   section.end();
   for (const { name } of channels) {
     if (rules.some(({ to }) => to.includes(name))) continue;
+    if (rules.some(({ pacing }) => pacing?.escalate?.to.includes(name))) continue;
+    if (hostIncident?.to.includes(name) === true) continue;
+    if (channels.some(({ fallback }) => fallback === name)) continue;
     reading.warnings.push({ path: `channels.${name}`, message: "no rule sends to this channel" });
   }
   if (reading.problems.length > 0) {
     const problems = [...slips(text), ...inFileOrder(reading.problems, root)];
     throw new ConfigError(context.path, problems);
   }
+  const redactor = new Redactor(reading.secrets);
   return {
     path: context.path,
     language,
@@ -139,12 +221,19 @@ export function parseSettings(text: string, context: SettingsContext): ParsedSet
     logLevel,
     shutdownWindowMs,
     ...outbox,
+    tail,
+    mask: (text) => mask(redactor.redact(text)),
     retry,
-    supervisor,
+    ...supervisor,
     channels,
     rules,
+    ruleTemplates,
+    hostIncident,
+    maintenance,
+    watchesFile,
+    parts: partsOf(root, files),
     warnings: inFileOrder(reading.warnings, root),
-    redactor: new Redactor(reading.secrets),
+    redactor,
     holdsLiteralSecret: reading.secrets.some(({ source }) => source === "literal"),
   };
 }
@@ -237,14 +326,25 @@ function parseHost(node: ConfigNode | undefined): HostSettings {
 
 function parseOutbox(
   node: ConfigNode | undefined,
-): { readonly sync: Sync; readonly retention: Retention } {
+): Pick<Settings, "sync" | "retention" | "maxWaiting" | "maxMemoryBytes"> {
   const section = node?.section();
   const sync = section?.optional("sync")?.oneOf(["normal", "full"] as const) ?? "normal";
   const keepMs = section?.optional("keep")?.duration({ min: HOUR_MS, max: 400 * DAY_MS }) ??
     7 * DAY_MS;
   const maxBytes = section?.optional("max_size")?.size({ min: MB, max: 1024 ** 4 }) ?? 256 * MB;
+  const maxWaiting = section?.optional("max_waiting")?.integer({ min: 100, max: 10_000_000 }) ??
+    100_000;
+  const maxMemoryBytes = section?.optional("max_memory")?.size({ min: MB, max: 1024 * MB }) ??
+    64 * MB;
   section?.end();
-  return { sync, retention: { keepMs, maxBytes } };
+  return { sync, retention: { keepMs, maxBytes }, maxWaiting, maxMemoryBytes };
+}
+
+function parseReload(node: ConfigNode | undefined): boolean {
+  const section = node?.section();
+  const watch = section?.optional("watch")?.boolean() ?? false;
+  section?.end();
+  return watch;
 }
 
 function parseRetry(node: ConfigNode | undefined): RetryPolicy {
@@ -261,11 +361,24 @@ function parseRetry(node: ConfigNode | undefined): RetryPolicy {
   return { firstMs, mostMs, giveUpAfterMs };
 }
 
+function parseOptionalTail(node: ConfigNode | undefined): Partial<TailSettings> {
+  return node === undefined ? {} : parseTail(node);
+}
+
+function readMask(node: ConfigNode): RegExp {
+  const before = node.reading.problems.length;
+  const pattern = node.pattern();
+  if (node.reading.problems.length === before && pattern.test("")) {
+    node.problem("matches an empty text as well, so *** would stand everywhere");
+  }
+  return pattern;
+}
+
 /** supervisord tells its listeners its address, and never the password. */
 function parseSupervisor(
   node: ConfigNode | undefined,
   env: (name: string) => string | undefined,
-): SupervisorAddress | undefined {
+): Pick<Settings, "supervisor" | "nudgeMs" | "reconcileMs"> {
   const section = node?.section();
   const urlNode = section?.optional("url");
   const url =
@@ -277,8 +390,22 @@ function parseSupervisor(
   if ((username === undefined) !== (password === undefined)) {
     node?.problem("expected both of username and password, or neither");
   }
+  const nudgeMs = parseNudge(section?.optional("nudge"));
+  const reconcileMs = section?.optional("reconcile_every")?.duration({ min: 0, max: DAY_MS }) ??
+    5 * 60 * SECOND_MS;
   section?.end();
-  return url === undefined || url === "" ? undefined : { url, username, password };
+  const periods = { nudgeMs, reconcileMs };
+  if (url === undefined || url === "") return { supervisor: undefined, ...periods };
+  return { supervisor: { url, username, password }, ...periods };
+}
+
+function parseNudge(node: ConfigNode | undefined): number {
+  const nudgeMs = node?.duration({ min: 0, max: 60 * SECOND_MS }) ?? NUDGE_MS;
+  if (nudgeMs > 0 && nudgeMs < LEAST_NUDGE_MS) {
+    const least = formatDuration(LEAST_NUDGE_MS);
+    node?.problem(`expected 0s (off) or at least ${least}, found ${formatDuration(nudgeMs)}`);
+  }
+  return nudgeMs;
 }
 
 function parseChannels(node: ConfigNode, language: Language): ConfiguredChannel[] {
@@ -286,12 +413,18 @@ function parseChannels(node: ConfigNode, language: Language): ConfiguredChannel[
   const section = node.section();
   const names = section.keys();
   if (names.length === 0) node.problem("expected at least one channel, found none");
-  const channels = names.map((name) => parseChannel(name, section.required(name), language));
+  const channels = names.map((name) =>
+    parseChannel(name, section.required(name), { language, names })
+  );
   section.end();
   return channels;
 }
 
-function parseChannel(name: string, node: ConfigNode, language: Language): ConfiguredChannel {
+function parseChannel(
+  name: string,
+  node: ConfigNode,
+  { language, names }: { readonly language: Language; readonly names: readonly string[] },
+): ConfiguredChannel {
   const section = node.section();
   if (/[\s,]/.test(name)) node.problem("a channel's name must not hold blanks or commas");
   const kind = kindOf(section);
@@ -305,17 +438,39 @@ function parseChannel(name: string, node: ConfigNode, language: Language): Confi
     digestMs: kind?.digestMs === undefined
       ? 0
       : section.optional("digest")?.duration({ min: 0, max: HOUR_MS }) ?? kind.digestMs,
+    tellsResolved: section.optional("resolved")?.boolean() ?? true,
+    fallback: parseFallback(section.optional("fallback"), { name, names }),
+    fallbackAfterMs:
+      section.optional("fallback_after")?.duration({ min: SECOND_MS, max: DAY_MS }) ??
+        5 * 60 * SECOND_MS,
   };
+  const template = section.optional("template");
+  const own = template && { template: parseMessageTemplate(template) };
   // Without a known type nothing can be said about the other keys.
   const open = kind?.parse(section);
   if (kind !== undefined) section.end();
   return {
     ...channel,
+    ...own,
     open() {
       if (open === undefined) throw new Error(`Channel ${name} has no known type`);
       return open();
     },
   };
+}
+
+/** The name of another channel. */
+function parseFallback(
+  node: ConfigNode | undefined,
+  { name, names }: { readonly name: string; readonly names: readonly string[] },
+): string | undefined {
+  return node?.stringThat((fallback) => {
+    if (fallback === name) return "a channel cannot stand in for itself; name another one";
+    const others = names.filter((other) => other !== name);
+    return others.includes(fallback)
+      ? undefined
+      : `no channel is named "${fallback}"; other channels are: ${others.join(", ") || "none"}`;
+  });
 }
 
 function kindOf(section: Section): typeof CHANNEL_KINDS[number] | undefined {
@@ -357,8 +512,7 @@ function inFileOrder(problems: readonly Problem[], root: unknown): Problem[] {
 }
 
 /** Warns of secrets that every user of the host can read. */
-function exposedSecrets(path: string, settings: ParsedSettings): Problem[] {
-  const { mode } = Deno.statSync(path);
+function exposedSecrets(mode: number | null, settings: ParsedSettings): Problem[] {
   if (!settings.holdsLiteralSecret || mode === null || (mode & 0o004) === 0) return [];
   const message = "holds a secret and can be read by every user of this host; " +
     `chmod 600 it, or write { env: NAME } or { file: PATH } instead of the secret`;
@@ -373,16 +527,21 @@ function decodeUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-function readSecretFile(path: string): ReturnType<SecretSources["readFile"]> {
+function asSecretFile(file: FileRead): ReturnType<SecretSources["readFile"]> {
+  if ("why" in file) return file;
+  return { text: new TextDecoder().decode(file.bytes), exposed: ((file.mode ?? 0) & 0o004) !== 0 };
+}
+
+function readFromDisk(path: string): FileRead {
   try {
-    const mode = Deno.statSync(path).mode ?? 0;
-    return { text: Deno.readTextFileSync(path), exposed: (mode & 0o004) !== 0 };
+    return { bytes: Deno.readFileSync(path), mode: Deno.statSync(path).mode };
   } catch (error) {
     return { why: whyUnreadable(error) };
   }
 }
 
-function whyUnreadable(error: unknown): string {
+/** Why a file cannot be read, in the words of a problem. */
+export function whyUnreadable(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "there is no such file";
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
   if (error instanceof Deno.errors.IsADirectory) return "it is a directory";

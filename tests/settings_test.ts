@@ -57,7 +57,8 @@ function problemsOf(text: string, variables?: Record<string, string>): string[] 
 }
 
 Deno.test("parseSettings() fills in what a minimal configuration leaves out", () => {
-  const { channels, redactor: _redactor, ...settings } = parse(MINIMAL);
+  const { channels, redactor: _redactor, mask: _mask, parts, ...settings } = parse(MINIMAL);
+  assertEquals([...parts.keys()], ["channel oncall", "rule crash"]);
   assertEquals(settings, {
     path: "superbell.yaml",
     language: "en",
@@ -68,10 +69,35 @@ Deno.test("parseSettings() fills in what a minimal configuration leaves out", ()
     shutdownWindowMs: 8000,
     sync: "normal",
     retention: { keepMs: 7 * 86_400_000, maxBytes: 256 * 1024 ** 2 },
+    maxWaiting: 100_000,
+    maxMemoryBytes: 64 * 1024 ** 2,
+    tail: { lines: 5, stream: "auto", maxBytes: 2048 },
+    ruleTemplates: new Map(),
     retry: { firstMs: 2000, mostMs: 600_000, giveUpAfterMs: 3 * 86_400_000 },
     supervisor: undefined,
-    rules: [{ name: "crash", on: ["crash"], where: {}, to: ["oncall"] }],
+    nudgeMs: 0,
+    reconcileMs: 300_000,
+    rules: [{
+      name: "crash",
+      on: ["crash"],
+      where: {},
+      to: ["oncall"],
+      pacing: {
+        severity: "warning",
+        stop: false,
+        groupBy: "process",
+        groupWaitMs: 0,
+        quietMs: 0,
+        remindEveryMs: 4 * 3_600_000,
+        resolveAfterMs: 30_000,
+        tellsResolved: true,
+        flapping: { exits: 5, withinMs: 600_000, stableAfterMs: 600_000 },
+      },
+    }],
+    hostIncident: undefined,
+    maintenance: [],
     warnings: [],
+    watchesFile: false,
     holdsLiteralSecret: false,
   });
   assertEquals(channels.map(({ open: _open, ...channel }) => channel), [
@@ -82,21 +108,28 @@ Deno.test("parseSettings() fills in what a minimal configuration leaves out", ()
       timeoutMs: 10_000,
       concurrency: 1,
       digestMs: 0,
+      tellsResolved: true,
+      fallback: undefined,
+      fallbackAfterMs: 300_000,
     },
   ]);
 });
 
 Deno.test("parseSettings() reads every key", () => {
-  const { channels, redactor: _redactor, ...settings } = parse(`
+  const { channels, redactor: _redactor, mask, parts: _parts, ...settings } = parse(`
 language: zh
 time_zone: Asia/Shanghai
 host: { name: node-7, address: 10.0.0.7 }
 state_dir: /srv/superbell
 log_level: debug
 shutdown_window: 1m30s
-outbox: { sync: full, keep: 2d, max_size: 64MB }
+outbox: { sync: full, keep: 2d, max_size: 64MB, max_waiting: 500, max_memory: 8MB }
+tail: { lines: 20, stream: both, max_bytes: 4KB }
+mask: ["card [0-9]+"]
+mask_defaults: false
 retry: { first: 500ms, most: 1h, give_up_after: 12h }
-supervisor: { url: "http://localhost:9001" }
+supervisor: { url: "http://localhost:9001", nudge: 250ms, reconcile_every: 1m }
+reload: { watch: true }
 channels:
   oncall:
     type: webhook
@@ -104,11 +137,14 @@ channels:
     language: en
     timeout: 3s
     concurrency: 4
+    fallback: spare
+    fallback_after: 90s
   spare: { type: webhook, url: "https://example.com/literal-secret" }
+  unused: { type: exec, command: [/bin/true] }
 rules:
   - { name: a, on: [crash, fatal], where: { group: [web, "!test"] }, to: [oncall] }
 `);
-  const { rules, ...rest } = settings;
+  const { rules, hostIncident: _hostIncident, maintenance: _maintenance, ...rest } = settings;
   assertEquals(rest, {
     path: "superbell.yaml",
     language: "zh",
@@ -119,11 +155,22 @@ rules:
     shutdownWindowMs: 90_000,
     sync: "full",
     retention: { keepMs: 2 * 86_400_000, maxBytes: 64 * 1024 ** 2 },
+    maxWaiting: 500,
+    maxMemoryBytes: 8 * 1024 ** 2,
+    tail: { lines: 20, stream: "both", maxBytes: 4096 },
+    ruleTemplates: new Map(),
     retry: { firstMs: 500, mostMs: 3_600_000, giveUpAfterMs: 12 * 3_600_000 },
     supervisor: { url: "http://localhost:9001", username: undefined, password: undefined },
-    warnings: [{ path: "channels.spare", message: "no rule sends to this channel" }],
+    nudgeMs: 250,
+    reconcileMs: 60_000,
+    warnings: [{ path: "channels.unused", message: "no rule sends to this channel" }],
+    watchesFile: true,
     holdsLiteralSecret: true,
   });
+  assertEquals(
+    mask("card 4711 password=x https://example.com/literal-secret"),
+    "*** password=x [secret]",
+  );
   assertEquals(rules.map(({ where }) => where.group?.excluded[0]?.text), ["test"]);
   assertEquals(channels.map(({ open: _open, ...channel }) => channel), [
     {
@@ -133,6 +180,9 @@ rules:
       timeoutMs: 3000,
       concurrency: 4,
       digestMs: 0,
+      tellsResolved: true,
+      fallback: "spare",
+      fallbackAfterMs: 90_000,
     },
     {
       name: "spare",
@@ -141,9 +191,40 @@ rules:
       timeoutMs: 10_000,
       concurrency: 1,
       digestMs: 0,
+      tellsResolved: true,
+      fallback: undefined,
+      fallbackAfterMs: 300_000,
+    },
+    {
+      name: "unused",
+      type: "exec",
+      language: "zh",
+      timeoutMs: 10_000,
+      concurrency: 1,
+      digestMs: 0,
+      tellsResolved: true,
+      fallback: undefined,
+      fallbackAfterMs: 300_000,
     },
   ]);
 });
+
+const FALLBACKS: readonly (readonly [string, string])[] = [
+  ["oncall", "a channel cannot stand in for itself; name another one"],
+  ["mial", 'no channel is named "mial"; other channels are: mail'],
+];
+for (const [name, message] of FALLBACKS) {
+  Deno.test(`parseSettings() refuses ${name} as a fallback of oncall`, () => {
+    const text = `
+channels:
+  oncall: { type: exec, command: [/bin/true], fallback: ${name} }
+  mail: { type: exec, command: [/bin/true], fallback: oncall }
+rules:
+  - { name: a, on: crash, to: [oncall, mail] }
+`;
+    assertEquals(problemsOf(text), [`channels.oncall.fallback: ${message}`]);
+  });
+}
 
 const LOCALES: [Record<string, string>, string][] = [
   [{}, "en"],
@@ -287,5 +368,61 @@ Deno.test("parseSettings() wants both user and password of supervisord, and an a
   assertEquals(error.message.split("\n"), [
     "x: supervisor: expected both of username and password, or neither",
     "x: supervisor.url: expected an address that begins with http:// or unix://",
+  ]);
+});
+
+Deno.test("parseSettings() wants no nudge, or one that lets supervisord do something else", () => {
+  const text = (nudge: string) =>
+    `supervisor: { nudge: ${nudge} }\nchannels: { c: { type: webhook, url: "http://h/" } }\n` +
+    `rules: [{ name: a, on: crash, to: c }]\n`;
+  const nudgeMs = (nudge: string) => parse(text(nudge)).nudgeMs;
+  assertEquals(["0s", "10ms", "1m"].map(nudgeMs), [0, 10, 60_000]);
+  const problem = (nudge: string) => problemsOf(text(nudge)).join();
+  assertEquals(
+    problem("5ms"),
+    "supervisor.nudge: expected 0s (off) or at least 10ms, found 5ms",
+  );
+  assertEquals(problem("2m"), "supervisor.nudge: expected a duration from 0s to 1m, found 2m");
+});
+
+Deno.test("parseSettings() reads what a rule wants of the last lines, and a channel's own words", () => {
+  const { rules, channels, ruleTemplates } = parse(`
+channels:
+  oncall:
+    type: webhook
+    url: { env: HOOK }
+    template: { title: "[{host}] {summary}", text: "{process} at {time|date %H:%M}" }
+rules:
+  - { name: a, on: crash, to: oncall, tail: { lines: 0 }, template: { title: "db: {summary}" } }
+`);
+  assertEquals(rules[0]?.tail, { lines: 0 });
+  assertEquals(ruleTemplates.get("a")?.title?.pieces.length, 2);
+  assertEquals(channels[0]?.template?.title?.pieces.length, 4);
+  assertEquals(channels[0]?.template?.text?.pieces.length, 3);
+});
+
+Deno.test("parseSettings() finds what is wrong with tail, mask and template", () => {
+  const problems = problemsOf(
+    `
+tail: { lines: 1000, stream: stdin, max_bytes: 1MB }
+mask: ["x*", "("]
+mask_defaults: "no"
+channels:
+  oncall: { type: webhook, url: { env: HOOK }, template: { title: "{proces}", subject: x } }
+rules:
+  - { name: a, on: crash, to: oncall, tail: { line: 3 } }
+`,
+    { HOOK: "https://example.com/" },
+  );
+  assertEquals(problems, [
+    "tail.lines: expected a number from 0 to 100, found 1000",
+    'tail.stream: expected auto, stderr, stdout or both, found "stdin"',
+    "tail.max_bytes: expected a size from 64 to 16384 bytes, found 1MB",
+    "mask[0]: matches an empty text as well, so *** would stand everywhere",
+    'mask[1]: cannot read the regular expression "(": Unterminated group',
+    'mask_defaults: expected true or false, found a string ("no")',
+    'channels.oncall.template.title: unknown placeholder {proces}; did you mean "process"?',
+    "channels.oncall.template.subject: unknown key; known are: title, text",
+    'rules[0].tail.line: unknown key; did you mean "lines"?',
   ]);
 });

@@ -23,12 +23,14 @@ import { FLOOR } from "./treatments.ts";
 
 /**
  * A listener lives for months and does little: small memory matters more than peak speed (the
- * answer to supervisord is not slower by it, see bench/). And the patterns of users are run by
+ * answer to supervisord is not slower by it, see bench/). What V8's threads take while they compile
+ * never comes back, 3 to 7 MB, so the main one does that. And the patterns of users are run by
  * V8's linear engine, because one that backtracks could hold up every event.
  */
 const V8_FLAGS = [
   "--optimize-for-size",
   "--max-semi-space-size=1",
+  "--no-concurrent-recompilation",
   "--enable-experimental-regexp-engine",
 ];
 

@@ -37,6 +37,13 @@ export function formatDuration(durationMs: number): string {
   return parts.join("") || "0s";
 }
 
+/** As people say it, by the two greatest units and no less than a second: 10001 is "10s". */
+export function formatRoughly(durationMs: number): string {
+  const { s, m, h, d } = MS_BY_UNIT as Record<"s" | "m" | "h" | "d", number>;
+  const stepMs = durationMs >= d ? h : durationMs >= h ? m : s;
+  return formatDuration(Math.round(durationMs / stepMs) * stepMs);
+}
+
 /** Bytes of a text like "256MB" (1 KB is 1024 bytes, as supervisord counts); undefined when it is none. */
 export function parseSize(text: string): number | undefined {
   const match = /^(\d+)(b|kb|mb|gb)$/i.exec(text);

@@ -26,6 +26,11 @@ export class Secret {
     return this.#value;
   }
 
+  /** Whether both are the same value. */
+  equals(other: Secret): boolean {
+    return this.#value === other.#value;
+  }
+
   toString(): string {
     return PLACEHOLDER;
   }
@@ -47,12 +52,16 @@ export class Secret {
 export class Redactor {
   readonly #forms: readonly string[];
 
-  constructor(secrets: Iterable<Secret>) {
+  /** Of all these secrets, and of those that the others know. */
+  constructor(secrets: Iterable<Secret>, others: Iterable<Redactor> = []) {
     const forms = new Set<string>();
     for (const secret of secrets) {
       for (const form of formsOf(secret.reveal())) {
         if (form.length >= SHORTEST_REDACTED) forms.add(form);
       }
+    }
+    for (const other of others) {
+      for (const form of other.#forms) forms.add(form);
     }
     // The longest first, so that a part never leaves the rest of the whole behind.
     this.#forms = [...forms].sort((left, right) => right.length - left.length);

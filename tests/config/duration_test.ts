@@ -1,4 +1,9 @@
-import { formatDuration, parseDuration, parseSize } from "../../src/config/duration.ts";
+import {
+  formatDuration,
+  formatRoughly,
+  parseDuration,
+  parseSize,
+} from "../../src/config/duration.ts";
 import { assertEquals } from "../support/assert.ts";
 
 const DURATIONS: readonly (readonly [string, number | undefined])[] = [
@@ -47,3 +52,9 @@ for (const [text, expected] of SIZES) {
     assertEquals(parseSize(text), expected);
   });
 }
+
+Deno.test("formatRoughly() tells the two greatest units, no less than a second", () => {
+  const HOUR = 3_600_000;
+  const durationsMs = [0, 400, 10_001, 59_900, 61_000, 5 * HOUR + 61_000, 74 * HOUR + 5];
+  assertEquals(durationsMs.map(formatRoughly), ["0s", "0s", "10s", "1m", "1m1s", "5h1m", "3d2h"]);
+});

@@ -72,7 +72,7 @@ Deno.test("superbell check: a good configuration, warnings, and every problem at
   const found = await superbell(["check", "-c", good]);
   assertEquals([found.code, found.stderr], [0, ""]);
   assertStringIncludes(found.stdout, `${good}: no problems; 1 channel, 1 rule\n`);
-  assertStringIncludes(found.stdout, "events=PROCESS_STATE_EXITED,TICK_60\n");
+  assertStringIncludes(found.stdout, "events=PROCESS_STATE,SUPERVISOR_STATE_CHANGE,REMOTE_COMMUNICATION,TICK_60\n");
 
   const bad = place.write(
     "bad.yaml",
@@ -116,7 +116,7 @@ Deno.test("superbell outbox: list, show, retry and drop beside a running listene
     /^1 {2}.* dead {2}hook {2}api exited unexpectedly on web-1 {2}\(1 attempt: HTTP 400.*no such hook.*\)$/,
   );
   assertMatch(lines[1]!, /^2 {2}.* dead {2}hook {2}worker exited unexpectedly on web-1/);
-  assertEquals(lines[2], "0 waiting, 0 delivered, 2 dead, 0 dropped");
+  assertEquals(lines[2], "0 waiting, 0 delivered, 2 dead, 0 dropped, 0 rerouted");
   const json = JSON.parse((await outbox("list", "--json", "--state", "dead")).stdout);
   assertEquals(json.map(({ id }: { id: number }) => id), [1, 2]);
 
@@ -133,7 +133,7 @@ Deno.test("superbell outbox: list, show, retry and drop beside a running listene
   const drop = await outbox("drop", "--all");
   assertEquals([drop.code, drop.stdout], [0, "1 of 1 entry dropped\n"]);
   const after = await outbox("list");
-  assertStringIncludes(after.stdout, "0 waiting, 1 delivered, 0 dead, 1 dropped\n");
+  assertStringIncludes(after.stdout, "0 waiting, 1 delivered, 0 dead, 1 dropped, 0 rerouted\n");
   assertEquals(storedEntries(place.dir).map(({ state, attempts }) => [state, attempts]), [
     ["delivered", 2],
     ["dropped", 1],
@@ -149,7 +149,9 @@ Deno.test("superbell outbox leaves a damaged outbox alone under its listener", a
   const config = place.write("superbell.yaml", configText(hook.origin));
   await using listener = new PipedListener(config);
   await listener.ready(1);
-  for (let serial = 0; serial < 60; serial++) await listener.take(crashFrame(serial));
+  for (let serial = 0; serial < 60; serial++) {
+    await listener.take(crashFrame(serial, `api-${serial}`));
+  }
   const delivered = () => storedEntries(place.dir).filter(({ state }) => state === "delivered");
   await until("the deliveries", () => delivered().length === 60);
   const path = `${place.dir}/superbell.db`;

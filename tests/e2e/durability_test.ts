@@ -69,7 +69,7 @@ Deno.test("killed between the commit and OK, the same event again is stored and 
     await using listener = new PipedListener(config, { readsLog: false });
     await listener.ready(1);
     while (true) {
-      await listener.write(crashFrame(serial));
+      await listener.write(crashOf(serial));
       await until(
         "the answer, or the wait behind the commit",
         () =>
@@ -87,7 +87,7 @@ Deno.test("killed between the commit and OK, the same event again is stored and 
   {
     await using listener = new PipedListener(config);
     await listener.ready(1);
-    await listener.take(crashFrame(serial)); // supervisord has no OK: it sends it again
+    await listener.take(crashOf(serial)); // supervisord has no OK: it sends it again
     await until(
       "all to be delivered",
       () => storedEntries(place.dir).every(({ state }) => state === "delivered"),
@@ -141,7 +141,7 @@ Deno.test("killed -9 at random moments, every event answered OK is delivered", a
     await listener.ready(1);
     const mayKill = killsLeft > 0 && performance.now() - startedAtMs < BUDGET_MS && next < EVENTS;
     if (!mayKill) {
-      while (next < EVENTS) await listener.take(crashFrame(next++));
+      while (next < EVENTS) await listener.take(crashOf(next++));
       await until(
         "the last delivery",
         () => storedEntries(place.dir).every(({ state }) => state === "delivered"),
@@ -150,9 +150,9 @@ Deno.test("killed -9 at random moments, every event answered OK is delivered", a
     }
     const first = next;
     const last = Math.min(EVENTS - 1, next + Math.floor(random() * 9));
-    while (next < last) await listener.take(crashFrame(next++));
+    while (next < last) await listener.take(crashOf(next++));
     // The last of this start's events is in flight when the kill comes, 0 to 4 ms later.
-    await listener.write(crashFrame(next));
+    await listener.write(crashOf(next));
     const killAtMs = performance.now() + random() * 4;
     while (performance.now() < killAtMs) await Promise.resolve();
     listener.kill("SIGKILL");
@@ -189,6 +189,11 @@ channels:
 rules:
   - { name: ${rule}, on: [crash], to: [hook] }
 `;
+}
+
+/** A crash of a process that has not crashed before, so that each is told. */
+function crashOf(serial: number): Uint8Array {
+  return crashFrame(serial, `api-${serial}`);
 }
 
 /** Serials of the stored events, in order; crashFrame() makes the process id from them. */

@@ -88,7 +88,11 @@ startsecs=0
   const config = `${supervisord.dir}/superbell.yaml`;
   const said = new Map<string, string>();
   for (
-    const args of [["test"], ["check"], ["outbox", "list", "--json"], ["outbox", "show", "1"]]
+    const args of [["test"], ["check"], ["status"], ["status", "--json"], [
+      "outbox",
+      "list",
+      "--json",
+    ], ["outbox", "show", "1"]]
   ) {
     const { stdout, stderr } = await superbell([...args, "-c", config], environment);
     said.set(args.join(" "), stdout + stderr);

@@ -71,7 +71,7 @@ Deno.test("a database locked at the start: from memory, and onto the disk when i
   holder.close();
   await listener.logs(/stored 1 entries that were kept in memory/);
   assertEquals(storedEntries(place.dir).map(({ state }) => state), ["delivered"]);
-  await listener.take(crashFrame(1));
+  await listener.take(crashFrame(1, "other"));
   await until("the next delivery", () => hook.requests.length === 2);
   listener.kill("SIGTERM");
   assertEquals((await listener.end()).code, 0);
@@ -86,7 +86,9 @@ Deno.test("another process holds the lock to write: supervisord gets its answers
   const holder = new DatabaseSync(`${place.dir}/superbell.db`);
   holder.exec("pragma busy_timeout = 2000; begin immediate");
   const startedAtMs = performance.now();
-  for (let serial = 0; serial < 20; serial++) await listener.take(crashFrame(serial));
+  for (let serial = 0; serial < 20; serial++) {
+    await listener.take(crashFrame(serial, `api-${serial}`));
+  }
   assertLess(performance.now() - startedAtMs, 2000);
   await until("the deliveries from memory", () => hook.requests.length === 20);
   holder.exec("commit");
@@ -106,7 +108,7 @@ Deno.test("a state_dir removed while it is in use: made anew, nothing is lost", 
   await listener.take(crashFrame(0));
   await listener.logs(/not delivered/);
   await Deno.remove(`${place.dir}/state`, { recursive: true });
-  await listener.take(crashFrame(1));
+  await listener.take(crashFrame(1, "other"));
   await listener.logs(/was removed or replaced while it was in use: 2 entries were carried over/);
   status = 200;
   await until(
@@ -122,7 +124,7 @@ Deno.test("the end with messages in memory and no disk says how many are lost", 
   await using listener = new PipedListener(config);
   await listener.ready(1);
   await listener.take(crashFrame(0));
-  await listener.take(crashFrame(1));
+  await listener.take(crashFrame(1, "other"));
   await listener.logs(/not delivered an entry in memory/);
   listener.kill("SIGTERM");
   assertEquals((await listener.end()).code, 0);
@@ -137,7 +139,7 @@ Deno.test("entries of a channel that was renamed are dead with the reason at the
     await using listener = new PipedListener(config);
     await listener.ready(1);
     await listener.take(crashFrame(0));
-    await listener.take(crashFrame(1));
+    await listener.take(crashFrame(1, "other"));
     listener.kill("SIGTERM");
     await listener.end();
   }
@@ -162,7 +164,7 @@ async function deliversOne(
   await using listener = new PipedListener(config, options);
   await listener.ready(1);
   assertMatch(listener.log, expected);
-  await listener.take(crashFrame(before));
+  await listener.take(crashFrame(before, `api-${before}`));
   await until("the delivery", () => hook.requests.length === before + 1);
   await listener.logs(/delivered (entry|an entry in memory)/);
   listener.kill("SIGTERM");

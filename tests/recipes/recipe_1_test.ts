@@ -37,6 +37,8 @@ function changed(
       "user=www-data\n": "",
       "startsecs=5": "startsecs=2", // more than the second that supervisord may sleep over an end
       "startretries=3": "startretries=0",
+      // Each start ends the incident, so that one process can be told in all its ends.
+      "to: [oncall, team]": "to: [oncall, team]\n    resolve_after: 0s\n    resolved: false",
     },
     files: {
       "go-api": SERVICE,
@@ -88,7 +90,7 @@ Deno.test("recipe 1: kill, kill -9, a crash, a clean end and FATAL, by robots of
   await running(4);
   await mode("clean");
   assertStringIncludes((await told(4)).text, "go-api 正常退出");
-  assertStringIncludes((await told(5)).text, "go-api 启动失败，supervisord 已放弃 (FATAL)");
+  assertStringIncludes((await told(5)).text, "go-api 启动失败，supervisord 已放弃重试 (FATAL)");
 
   for (const { text, at } of oncall.messages) {
     assertStringIncludes(text, "@13800138000");
