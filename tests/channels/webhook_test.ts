@@ -48,6 +48,7 @@ Deno.test("webhook posts the whole alert", async () => {
     out_of_memory: null,
     uptime_ms: null,
     restarts: null,
+    severity: null,
     failed_starts: null,
     tails: [],
     data: null,
@@ -55,6 +56,7 @@ Deno.test("webhook posts the whole alert", async () => {
     gap: null,
     channel: null,
     reconciled: false,
+    incident: null,
     instead_of: null,
   });
 });
