@@ -10,9 +10,10 @@ import {
   assertLessOrEqual,
   assertStringIncludes,
 } from "../support/assert.ts";
-import { ALERT, messageOf } from "../support/message.ts";
+import type { Alert } from "../../src/alerts/alert.ts";
+import { ALERT, INCIDENT, messageOf } from "../support/message.ts";
 
-const NO_MENTION = { mobiles: [], userIds: [], all: false };
+const NO_MENTION = { mobiles: [], userIds: [], all: false, from: "info" } as const;
 const TEXT = { format: "text", mention: NO_MENTION, keyword: undefined } as const;
 
 Deno.test("bodyOf() writes a text message", () => {
@@ -68,7 +69,12 @@ Deno.test("bodyOf() declares markdown as markdown and takes the meaning from mar
 
 for (const format of ["text", "markdown"] as const) {
   Deno.test(`bodyOf() mentions in \`at\` and in the ${format}`, () => {
-    const mention = { mobiles: ["13800138000", "+852-12345678"], userIds: ["a_b_1"], all: true };
+    const mention = {
+      mobiles: ["13800138000", "+852-12345678"],
+      userIds: ["a_b_1"],
+      all: true,
+      from: "info",
+    } as const;
     const { at, ...content } = JSON.parse(bodyOf(messageOf(), { ...TEXT, format, mention }));
     assertEquals(at, {
       atMobiles: ["13800138000", "+852-12345678"],
@@ -77,6 +83,19 @@ for (const format of ["text", "markdown"] as const) {
     });
     const text = content.text?.content ?? content.markdown.text;
     assert(text.endsWith("\n\n@13800138000 @+852-12345678 @a_b_1"), text);
+  });
+
+  Deno.test(`bodyOf() calls only whom the severity is worth in ${format}`, () => {
+    const mention = { mobiles: ["13800138000"], userIds: [], all: true, from: "critical" } as const;
+    const called = (changes: Partial<Alert>) => {
+      const body = bodyOf(messageOf(changes), { ...TEXT, format, mention });
+      return ["at" in JSON.parse(body), body.includes("@13800138000")];
+    };
+    assertEquals(called({ severity: "critical", incident: INCIDENT }), [true, true]);
+    assertEquals(called({ severity: "warning" }), [false, false]);
+    assertEquals(called({}), [false, false]);
+    const over = { ...INCIDENT, kind: "resolved" } as const;
+    assertEquals(called({ severity: "critical", incident: over }), [false, false]);
   });
 
   Deno.test(`bodyOf() has the keyword in the title and the text of ${format}`, () => {
@@ -90,7 +109,7 @@ for (const format of ["text", "markdown"] as const) {
   Deno.test(`bodyOf() cuts the long text of ${format} and nothing else`, () => {
     // Quotes and control characters take two to six bytes in JSON, Chinese three.
     const text = `"引号"\\\u0001🙂_\n`.repeat(4000);
-    const mention = { mobiles: ["13800138000"], userIds: [], all: false };
+    const mention = { mobiles: ["13800138000"], userIds: [], all: false, from: "info" } as const;
     const layout = { format, mention, keyword: "告警" };
     const body = bodyOf(messageOf({ text, word: "process_log" }), layout);
     const bytes = new TextEncoder().encode(body).length;

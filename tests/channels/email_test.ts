@@ -202,6 +202,17 @@ Deno.test("email makes one thread of the mails of an incident", async () => {
   assertEquals([alone.references, alone.inReplyTo], [undefined, undefined]);
 });
 
+Deno.test("email has the priority of the worst that it tells", async () => {
+  const priorityOf = async (...severities: readonly Alert["severity"][]) => {
+    const alerts = severities.map((severity): Alert => ({ ...ALERT, severity: severity! }));
+    const message = composeDigest(alerts as [Alert, ...Alert[]], { language: "en" });
+    return (await send({}, {}, message)).mails[0]?.headers["importance"];
+  };
+  assertEquals(await priorityOf("info", "critical", "warning"), "High");
+  assertEquals(await priorityOf("info", "info"), "Low");
+  assertEquals(await priorityOf("warning"), undefined);
+});
+
 Deno.test("email tells a digest's incidents, each once", async () => {
   const alerts = ["a", "b", "a"].map((id): Alert => ({ ...ALERT, incident: { ...INCIDENT, id } }));
   const message = composeDigest(alerts as [Alert, ...Alert[]], { language: "en" });

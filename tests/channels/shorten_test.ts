@@ -68,7 +68,7 @@ function channels(message: Message): readonly (readonly [string, string, number]
     command: ["/bin/echo", "{text}", "{tail}", "{summary}"],
   });
   const layout = {
-    mention: { mobiles: ["13800138000"], userIds: [], all: false },
+    mention: { mobiles: ["13800138000"], userIds: [], all: false, from: "info" as const },
     keyword: "主机",
   };
   const { text, html } = mailOf(message, mail, 0);

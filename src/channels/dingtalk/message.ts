@@ -3,16 +3,26 @@
 
 import { type Message, plainText } from "../../alerts/compose.ts";
 import { WORDS } from "../../alerts/messages.ts";
+import { isAtLeast, severityOf } from "../../alerts/severity.ts";
 import { shorten } from "../shorten.ts";
-import type { DingtalkOptions } from "./options.ts";
+import type { DingtalkOptions, Mention } from "./options.ts";
 
 /** The service's limit for the whole body. */
 export const MAX_BODY_BYTES = 20_000;
 
 type Layout = Pick<DingtalkOptions, "format" | "mention" | "keyword">;
 
+const NOBODY: Pick<Mention, "mobiles" | "userIds" | "all"> = {
+  mobiles: [],
+  userIds: [],
+  all: false,
+};
+
 /** The request's body, shortened until it is within the limit. */
-export function bodyOf(message: Message, layout: Layout): string {
+export function bodyOf(message: Message, options: Layout): string {
+  const { mention } = options;
+  const isCalled = isAtLeast(severityOf(message.alerts), mention.from);
+  const layout = { ...options, mention: isCalled ? mention : { ...NOBODY, from: mention.from } };
   const write = (form: Message) => JSON.stringify(payloadOf(form, layout));
   const encoder = new TextEncoder();
   return write(shorten(message, (form) => encoder.encode(write(form)).length <= MAX_BODY_BYTES));

@@ -3,6 +3,7 @@
 
 import { Secret } from "../../config/secret.ts";
 import type { ConfigNode, Section } from "../../config/node.ts";
+import { SEVERITIES, type Severity } from "../../rules/pacing.ts";
 import { readCaFile, readEndpoint } from "../http.ts";
 
 /** How the robot lays a message out. */
@@ -14,6 +15,8 @@ export interface Mention {
   readonly mobiles: readonly string[];
   readonly userIds: readonly string[];
   readonly all: boolean;
+  /** Only for messages that matter so much at least. */
+  readonly from: Severity;
 }
 
 /** An opened section. */
@@ -78,6 +81,7 @@ function readMention(node: ConfigNode | undefined): Mention {
     mobiles: section?.optional("mobiles")?.list((item) => item.stringThat(wrongMobile)) ?? [],
     userIds: section?.optional("user_ids")?.list((item) => item.string()) ?? [],
     all: section?.optional("all")?.boolean() ?? false,
+    from: section?.optional("from")?.oneOf(SEVERITIES) ?? "info",
   };
   section?.end();
   return mention;

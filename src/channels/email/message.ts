@@ -5,6 +5,7 @@
 import { domainToASCII } from "node:url";
 import type { SendMailOptions } from "nodemailer";
 import type { Message } from "../../alerts/compose.ts";
+import { severityOf } from "../../alerts/severity.ts";
 import { render, renderEach } from "../../alerts/template.ts";
 import { truncateBytes, truncateChars } from "../../alerts/truncate.ts";
 import { fingerprint } from "../http.ts";
@@ -20,6 +21,9 @@ export const MAX_SUBJECT_CHARS = 200;
  * what comes behind 102 KB of HTML.
  */
 export const MAX_BODY_BYTES = 100 * 1024;
+
+/** Readers of mail show a mark, and can be told to make a sound, for "high". */
+const PRIORITIES = { info: "low", warning: "normal", critical: "high" } as const;
 
 /** A digest may be of many incidents; a reader puts it into the thread of the last one named. */
 const MAX_REFERENCES = 10;
@@ -41,6 +45,7 @@ export function mailOf(message: Message, options: EmailOptions, nowMs: number): 
     ...(references.length > 0 && { references, inReplyTo: references.at(-1)! }),
     date: new Date(nowMs),
     messageId: messageId(message.id, options),
+    priority: PRIORITIES[severityOf(message.alerts)],
     headers: {
       "X-Superbell-Alert-Id": oneLine(message.id),
       "Auto-Submitted": "auto-generated",
