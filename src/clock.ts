@@ -11,6 +11,18 @@ export interface Clock {
   sleep(durationMs: number, signal: AbortSignal): Promise<void>;
 }
 
+/** A timer may come that much early or late. */
+const SLACK_MS = 20;
+
+/**
+ * How long to wait to look about once in so long: until the next multiple of it, so that all who
+ * look now and then do so at the same moments, and the processor is woken once for them.
+ */
+export function untilBeatMs(clock: Pick<Clock, "monotonic">, everyMs: number): number {
+  const leftMs = everyMs - clock.monotonic() % everyMs;
+  return leftMs < SLACK_MS ? leftMs + everyMs : leftMs;
+}
+
 /** The real one. */
 export const systemClock: Clock = {
   now: () => Date.now(),

@@ -5,10 +5,11 @@
 // one with it later. Nothing that a program wrote gets into our log.
 
 import type { Alert, Tail } from "./alerts/alert.ts";
-import type { Exit } from "./events/event.ts";
+import type { Exit, ProcessName } from "./events/event.ts";
 import type { Log } from "./log.ts";
+import { processKey } from "./rules/roster.ts";
 import type { TailSettings } from "./rules/rule.ts";
-import type { SupervisorClient } from "./supervisor/client.ts";
+import type { CallOptions, SupervisorClient } from "./supervisor/client.ts";
 import {
   type ExitFinding,
   type ExitLog,
@@ -17,14 +18,15 @@ import {
   readExitLog,
   surerExit,
 } from "./supervisor/exit_reason.ts";
-import {
-  type LogMarks,
-  mayHoldNewRun,
-  type NotedEnd,
-  type ProcessInfo,
-} from "./supervisor/log_marks.ts";
+import { type LogMarks, mayHoldNewRun, type NotedEnd } from "./supervisor/log_marks.ts";
 import { type LogTailOptions, readLogTail, readSupervisorLog } from "./supervisor/log_tail.ts";
 import type { MemoryWatch } from "./supervisor/out_of_memory.ts";
+import {
+  askAbout,
+  askAboutAll,
+  isCheaperByName,
+  type ProcessInfo,
+} from "./supervisor/process_infos.ts";
 import { exitOf } from "./supervisor/reconcile.ts";
 import { readRunLog, type RunHistory, runHistory, type RunLog } from "./supervisor/run_history.ts";
 
@@ -58,8 +60,8 @@ const MAX_LOG_BYTES = 1024 * 1024;
 const MOST_TAILS = 10;
 
 /**
- * In a storm supervisord is asked once in so long and not once for each message: a list of
- * hundreds of processes keeps it, and us, from the next event for some 20 ms.
+ * In a storm supervisord is asked for what is large once in so long and not once for each message:
+ * a list of hundreds of processes keeps it, and us, from the next event for some 20 ms.
  */
 const SHARED_MS = 500;
 
@@ -67,20 +69,23 @@ const SHARED_MS = 500;
 const ROUNDED_MS = 1000;
 
 /** What supervisord answered; a part is absent where it did not. */
-interface Answers {
-  readonly exits: ExitLog | undefined;
-  readonly runs: RunLog | undefined;
+interface Answers extends Partial<LogAnswer> {
   readonly infos: readonly ProcessInfo[] | undefined;
 }
 
-/** Answers that others may use as well. */
-interface SharedAnswers {
-  readonly answers: Promise<Answers | undefined>;
-  /** When supervisord was asked, since 1970 UTC: what had happened before is in them. */
+/** What its log says. */
+interface LogAnswer {
+  readonly exits: ExitLog;
+  readonly runs: RunLog;
+}
+
+/** An answer that others may use as well. */
+interface Shared<Value> {
+  readonly answer: Promise<Value>;
+  /** When supervisord was asked, since 1970 UTC: what had happened before is in it. */
   readonly askedAtMs: number;
   /** The same on the monotonic clock. */
   readonly beganMs: number;
-  readonly bytes: number;
 }
 
 /** Asks supervisord, the log files and the kernel. */
@@ -88,7 +93,15 @@ export class SupervisorEnrichment implements Enrichment {
   readonly #client: SupervisorClient;
   readonly #log: Log;
   readonly #options: EnrichmentOptions;
-  #shared: SharedAnswers | undefined;
+  #sharedLog: Shared<LogAnswer> & { readonly bytes: number } | undefined;
+  /** `about`: the keys of the processes that were asked about; undefined: of all. */
+  #sharedInfos:
+    | Shared<readonly ProcessInfo[]> & { readonly about: ReadonlySet<string> | undefined }
+    | undefined;
+  /** How many were asked about by name since then, on the monotonic clock. */
+  #byName = { sinceMs: -Infinity, count: 0 };
+  /** When it was said that supervisord does not answer, on the monotonic clock. */
+  #saidMs = -Infinity;
 
   constructor(client: SupervisorClient, log: Log, options: EnrichmentOptions = {}) {
     this.#client = client;
@@ -114,43 +127,89 @@ export class SupervisorEnrichment implements Enrichment {
     }));
   }
 
-  #answersAbout(alerts: readonly Alert[], signal: AbortSignal): Promise<Answers | undefined> {
-    const bytes = Math.min(MAX_LOG_BYTES, MIN_LOG_BYTES + alerts.length * LOG_BYTES_FOR_EACH);
-    const beganMs = performance.now();
-    const shared = this.#shared;
-    const isGood = shared !== undefined && beganMs - shared.beganMs < SHARED_MS &&
-      bytes <= shared.bytes && alerts.every(({ atMs }) => atMs < shared.askedAtMs);
-    if (isGood) return shared.answers;
-    const answers = this.#ask({ count: alerts.length, bytes }, signal);
-    this.#shared = { answers, askedAtMs: Date.now(), beganMs, bytes };
-    return answers;
-  }
-
-  async #ask(
-    { count, bytes }: { readonly count: number; readonly bytes: number },
+  async #answersAbout(
+    alerts: readonly Alert[],
     signal: AbortSignal,
   ): Promise<Answers | undefined> {
-    const options = { timeoutMs: TIMEOUT_MS, signal };
     const [log, list] = await Promise.allSettled([
-      readSupervisorLog(this.#client, bytes, options),
-      this.#client.call("supervisor.getAllProcessInfo", [], options),
+      this.#logAbout(alerts, signal),
+      this.#infosAbout(alerts, signal),
     ]);
     for (const answer of [log, list]) {
       if (answer.status === "fulfilled") continue;
-      const what = count === 1 ? "a process" : "processes";
-      this.#log.info(`cannot find out how ${what} ended: ${describe(answer.reason)}`);
+      this.#sayUnknown(alerts.length, answer.reason);
       break;
     }
     if (log.status === "rejected" && list.status === "rejected") return undefined;
-    const text = log.status === "fulfilled" ? log.value : undefined;
-    const infos = list.status === "fulfilled" ? list.value as readonly ProcessInfo[] : undefined;
-    if (infos !== undefined) this.#options.marks?.note(infos);
-    const isWhole = text !== undefined && new TextEncoder().encode(text).length < bytes;
     return {
-      exits: text === undefined ? undefined : readExitLog(text),
-      runs: text === undefined ? undefined : readRunLog(text, { isWhole }),
-      infos,
+      ...(log.status === "fulfilled" && log.value),
+      infos: list.status === "fulfilled" ? list.value : undefined,
     };
+  }
+
+  /** Says it once for all who share the answer. */
+  #sayUnknown(count: number, reason: unknown): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#saidMs < SHARED_MS) return;
+    this.#saidMs = nowMs;
+    const what = count === 1 ? "a process" : "processes";
+    this.#log.info(`cannot find out how ${what} ended: ${describe(reason)}`);
+  }
+
+  #logAbout(alerts: readonly Alert[], signal: AbortSignal): Promise<LogAnswer> {
+    const bytes = Math.min(MAX_LOG_BYTES, MIN_LOG_BYTES + alerts.length * LOG_BYTES_FOR_EACH);
+    const shared = this.#sharedLog;
+    if (shared !== undefined && bytes <= shared.bytes && isGood(shared, alerts)) {
+      return shared.answer;
+    }
+    this.#sharedLog = { ...sharing(this.#readLog(bytes, signal)), bytes };
+    return this.#sharedLog.answer;
+  }
+
+  async #readLog(bytes: number, signal: AbortSignal): Promise<LogAnswer> {
+    const options = { timeoutMs: TIMEOUT_MS, signal };
+    const text = await readSupervisorLog(this.#client, bytes, options);
+    const isWhole = new TextEncoder().encode(text).length < bytes;
+    return { exits: readExitLog(text), runs: readRunLog(text, { isWhole }) };
+  }
+
+  #infosAbout(alerts: readonly Alert[], signal: AbortSignal): Promise<readonly ProcessInfo[]> {
+    const meant = this.#options.marks?.withNamesakes(alerts.map(({ process }) => process!));
+    const keys = meant?.map(processKey);
+    const shared = this.#sharedInfos;
+    const isAboutThem = shared?.about === undefined ||
+      keys?.every((key) => shared.about?.has(key));
+    if (shared !== undefined && isAboutThem && isGood(shared, alerts)) return shared.answer;
+    const byName = meant !== undefined && this.#maySpend(meant.length) ? meant : undefined;
+    this.#sharedInfos = {
+      ...sharing(this.#askInfos(byName, { timeoutMs: TIMEOUT_MS, signal })),
+      about: byName && new Set(keys),
+    };
+    return this.#sharedInfos.answer;
+  }
+
+  /** Whether to ask by name is still cheaper, with all that was asked lately, than the whole list. */
+  #maySpend(count: number): boolean {
+    const nowMs = performance.now();
+    if (nowMs - this.#byName.sinceMs >= SHARED_MS) this.#byName = { sinceMs: nowMs, count: 0 };
+    this.#byName.count += count;
+    return isCheaperByName(this.#byName.count, this.#options.marks?.count ?? 0);
+  }
+
+  /** `byName`: whom to ask about; undefined: all. */
+  async #askInfos(
+    byName: readonly ProcessName[] | undefined,
+    options: CallOptions,
+  ): Promise<readonly ProcessInfo[]> {
+    const { marks } = this.#options;
+    const some = byName && await askAbout(this.#client, byName, options);
+    if (some !== undefined) {
+      marks?.noteSome(some);
+      return some;
+    }
+    const all = await askAboutAll(this.#client, options);
+    marks?.note(all);
+    return all;
   }
 
   async #look(
@@ -205,6 +264,16 @@ export class SupervisorEnrichment implements Enrichment {
     });
     return (await Promise.all(wanted)).flat();
   }
+}
+
+function sharing<Value>(answer: Promise<Value>): Shared<Value> {
+  answer.catch(() => {}); // whoever asked hears of it
+  return { answer, askedAtMs: Date.now(), beganMs: performance.now() };
+}
+
+/** Whether an answer is new enough, and was asked for after all that is told. */
+function isGood({ askedAtMs, beganMs }: Shared<unknown>, alerts: readonly Alert[]): boolean {
+  return performance.now() - beganMs < SHARED_MS && alerts.every(({ atMs }) => atMs < askedAtMs);
 }
 
 /** What to read for a setting: of each list the first log that has lines. */

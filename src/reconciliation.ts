@@ -43,14 +43,21 @@ const CONFIRM_MS = 2500;
 const GAP_OVER_MS = 3000;
 const LONGEST_GAP_MS = 30_000;
 
-const ASK_TIMEOUT_MS = 5000;
+/** Nobody waits for us; and a supervisord that starts a thousand programs answers nobody meanwhile. */
+const ASK_TIMEOUT_MS = 30_000;
 
 /** So often supervisord is asked about one gap, when it cannot answer or events come meanwhile. */
 const TRIES = 4;
 const RETRY_MS = 1000;
 
-/** The roster is written at least so often, while nothing else is. */
-const WRITE_EVERY_MS = 60_000;
+/** Where the first comparison could not be made at all, it is tried again after so long. */
+const START_AGAIN_MS = 30_000;
+
+/** So long after a change the roster is written, with all that has changed until then. */
+const WRITE_AFTER_MS = 2500;
+
+/** So long after the disk refused it, it is tried again. */
+const WRITE_AGAIN_MS = 60_000;
 
 /** Gaps that are not told yet. */
 interface OpenGap {
@@ -101,7 +108,7 @@ export class Reconciliation {
   async run(stop: AbortSignal): Promise<void> {
     await Promise.all([
       this.#guard(this.#work(stop)),
-      this.#guard(this.#writeNowAndThen(stop)),
+      this.#guard(this.#writeChanges(stop)),
     ]);
   }
 
@@ -122,17 +129,18 @@ export class Reconciliation {
     await clock.sleep(START_MS, stop);
     await this.#quiet(stop);
     this.#gapCame = false;
-    await this.#reconcile("start", stop);
+    let again: Cause = await this.#reconcile("start", stop) ? "tick" : "start";
     let lastMs = clock.monotonic();
+    const nextMs = () => again === "start" ? lastMs + START_AGAIN_MS : this.#nextMs(lastMs);
     while (!stop.aborted) {
-      await this.#sleepUntil(this.#nextMs(lastMs), stop);
+      await this.#sleepUntil(nextMs(), stop);
       if (stop.aborted) return;
       if (this.#gapCame) {
         await this.#quiet(stop);
         this.#gapCame = false; // what came meanwhile is of this gap
         await this.#reconcile("gap", stop);
-      } else if (clock.monotonic() >= this.#nextMs(lastMs)) {
-        await this.#reconcile("tick", stop);
+      } else if (clock.monotonic() >= nextMs()) {
+        if (await this.#reconcile(again, stop)) again = "tick";
         lastMs = clock.monotonic();
       }
       this.#tellOldGap();
@@ -167,19 +175,23 @@ export class Reconciliation {
     } while (!stop.aborted && roster.events !== events && waitedMs < LONGEST_UNQUIET_MS);
   }
 
-  /** One comparison, again where it could not be made or events came in between. */
-  async #reconcile(cause: Cause, stop: AbortSignal): Promise<void> {
+  /**
+   * One comparison, again where it could not be made or events came in between. Whether it was
+   * made, or none is needed any more.
+   */
+  async #reconcile(cause: Cause, stop: AbortSignal): Promise<boolean> {
     const { intake, clock, log } = this.#options;
     for (let tries = 1; tries <= TRIES && !stop.aborted; tries++) {
       if (tries > 1) {
         await clock.sleep(RETRY_MS, stop);
         await this.#quiet(stop);
       }
-      if (stop.aborted || intake.roster.isStopping) return;
+      if (stop.aborted || intake.roster.isStopping) return true;
       if (!await this.#compare(cause, stop)) continue;
       log.debug(`the roster is compared with supervisord's list (${cause})`);
-      return;
+      return true;
     }
+    return stop.aborted;
   }
 
   /** Whether all is told; else supervisord must be asked once more. */
@@ -327,11 +339,17 @@ export class Reconciliation {
     }]);
   }
 
-  async #writeNowAndThen(stop: AbortSignal): Promise<void> {
-    const { intake, clock } = this.#options;
+  /** What changes while nobody is told, for those who ask how it stands; never once an event. */
+  async #writeChanges(stop: AbortSignal): Promise<void> {
+    const { intake: { roster }, clock } = this.#options;
     while (!stop.aborted) {
-      await clock.sleep(WRITE_EVERY_MS, stop);
-      intake.roster.write();
+      const change = new AbortController();
+      roster.onChange(() => change.abort());
+      const forMs = roster.isChanged ? 0 : WRITE_AGAIN_MS; // another file in its place lacks all
+      await clock.sleep(forMs, AbortSignal.any([stop, change.signal]));
+      await clock.sleep(WRITE_AFTER_MS, stop);
+      roster.write();
+      if (roster.isChanged) await clock.sleep(WRITE_AGAIN_MS, stop);
     }
   }
 

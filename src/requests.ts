@@ -2,7 +2,7 @@
 // has written into the outbox's file, does what is asked, and writes down what came of it. A
 // request that makes no sense is answered like any other, and the listener goes on.
 
-import type { Clock } from "./clock.ts";
+import { type Clock, untilBeatMs } from "./clock.ts";
 import type { Intake } from "./intake.ts";
 import type { Log } from "./log.ts";
 import type { Answer, RequestStore } from "./outbox/request_store.ts";
@@ -17,8 +17,8 @@ export interface RequestsOptions {
   readonly log: Log;
 }
 
-/** A person waits for the answer; the look costs a few microseconds. */
-const LOOK_EVERY_MS = 500;
+/** A person waits for the answer; but who wakes up more often keeps the processor from its sleep. */
+const LOOK_EVERY_MS = 1000;
 
 /** The requests of one listener. */
 export class Requests {
@@ -39,7 +39,7 @@ export class Requests {
   async run(stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       this.look();
-      await this.#options.clock.sleep(LOOK_EVERY_MS, stop);
+      await this.#options.clock.sleep(untilBeatMs(this.#options.clock, LOOK_EVERY_MS), stop);
     }
   }
 

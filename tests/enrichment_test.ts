@@ -42,7 +42,7 @@ function xml(value: Value): string {
   return `<value><struct>${members.join("")}</struct></value>`;
 }
 
-/** A supervisord with one process, whose answers can be changed between the calls. */
+/** A supervisord with a few processes, whose answers can be changed between the calls. */
 class Rig implements AsyncDisposable {
   readonly folder = new Folder();
   readonly stderr = this.folder.write("api.err", "");
@@ -54,13 +54,22 @@ class Rig implements AsyncDisposable {
     ...{ pid: PID, start: Math.floor(this.nowMs / 1000) - 60, stop: 0, statename: "RUNNING" },
     ...{ spawnerr: "", exitstatus: 0, stderr_logfile: this.stderr, stdout_logfile: this.stdout },
   };
+  /** Processes besides it. */
+  others: Record<string, Value>[] = [];
   readonly said: string[] = [];
   readonly calls: string[] = [];
   readonly #server = startHttpServer(({ body }) => {
-    const [, method = ""] = /<methodName>supervisor\.(.*?)</.exec(body) ?? [];
+    const [, method = ""] = /<methodName>(?:supervisor\.)?(.*?)</.exec(body) ?? [];
     this.calls.push(method);
+    const all = [this.info, ...this.others];
+    const named = [...body.matchAll(/<string>([^<:]*:[^<]*)</g)].map(([, name]) =>
+      all.find((info) => `${info.group}:${info.name}` === name) ??
+        { faultCode: 10, faultString: `BAD_NAME: ${name}` }
+    );
     const value = method === "getAllProcessInfo"
-      ? [this.info]
+      ? all
+      : method === "system.multicall"
+      ? named
       : method === "readLog" && this.log !== undefined
       ? this.log
       : undefined;
@@ -254,6 +263,36 @@ Deno.test("enrich() asks once about what had happened by then, and anew about wh
   assertEquals(rig.calls.toSorted(), ["getAllProcessInfo", "readLog"]);
   assertEquals((await enrich(since))?.status, 3);
   assertEquals(rig.calls.length, 4);
+});
+
+Deno.test("enrich() asks about the process that is meant and those of its name, once the others are known", async () => {
+  await using rig = new Rig();
+  rig.others = [{ ...rig.info, group: "other", pid: 77 }, { ...rig.info, name: "worker" }];
+  await rig.marks.refresh();
+  rig.log = `${stamp(rig.nowMs - 9000)} INFO spawned: 'api' with pid 77\n` +
+    `${stamp(rig.nowMs - 8000)} INFO spawned: 'api' with pid ${PID}\n` +
+    `${stamp(rig.nowMs - 20)} WARN exited: api (exit status 3; not expected)\n`;
+  rig.calls.length = 0;
+  // The log does not say to which group a name belongs, and is not there from the beginning.
+  const { exit } = await rig.enrich(rig.end());
+  assertEquals(exit, { status: 3, certainty: "likely" });
+  assertEquals(rig.calls.toSorted(), ["readLog", "system.multicall"]);
+});
+
+Deno.test("enrich() asks for the whole list where a process is new or not found by its name", async () => {
+  await using rig = new Rig();
+  await rig.marks.refresh();
+  rig.log = `${stamp(rig.nowMs - 20)} WARN exited: api (exit status 3; not expected)\n`;
+  const callsFor = async (alert: Alert) => {
+    rig.calls.length = 0;
+    await rig.enrich(alert);
+    return rig.calls.filter((call) => call !== "readLog");
+  };
+  assertEquals(await callsFor(rig.end()), ["system.multicall"]);
+  const alert = rig.end();
+  rig.info = { ...rig.info, name: "renamed" };
+  assertEquals(await callsFor(alert), ["system.multicall", "getAllProcessInfo"]);
+  assertEquals(await callsFor(rig.end()), ["getAllProcessInfo"]);
 });
 
 Deno.test("enrich() gives up on a supervisord that does not answer, and tells the alert as it is", async () => {

@@ -342,6 +342,43 @@ Deno.test("Reconciliation tries again when supervisord does not answer", async (
   assertMatch(life.told()[0]!, /^crash web:api 100 reconciled$/);
 });
 
+Deno.test("Reconciliation makes its first comparison later when supervisord answers nobody for long", async () => {
+  using folder = new Folder();
+  const model = running();
+  await using server = startModelServer(model);
+  server.isBroken = true;
+  await using life = new Life(folder.file("db"), { url: server.origin, everyMs: 0 }).start();
+  const startMs = life.clock.monotonic();
+  await until("many failed questions", async () => {
+    await life.clock.advance(2000);
+    return life.clock.monotonic() - startMs > 60_000;
+  });
+  assertMatch(life.log.join("\n"), /cannot be found out/);
+  server.isBroken = false;
+  await life.compared();
+  assertMatch(life.log.join("\n"), /compared with supervisord's list \(start\)/);
+});
+
+Deno.test("Reconciliation writes what has changed soon after, all at once and not by the event", async () => {
+  using folder = new Folder();
+  const model = running();
+  await using life = new Life(folder.file("db"), { url: undefined }).start();
+  await life.clock.advance(600_000); // as quiet as it can be
+  const stored = () => life.outbox.roster.processes().length;
+  life.take(model.frames);
+  const known = life.intake.roster.known.size;
+  assertEquals([known > 0, stored()], [true, 0]);
+  await life.clock.advance(3000);
+  assertEquals([life.intake.roster.isChanged, stored()], [false, known]);
+  const before = model.frames.length;
+  model.stop(0);
+  model.start(0);
+  life.take(model.frames.slice(before));
+  assertEquals(life.intake.roster.isChanged, true);
+  await life.clock.advance(3000);
+  assertEquals(life.intake.roster.isChanged, false);
+});
+
 Deno.test("Reconciliation raises no alarm where listeners share a pool", async () => {
   using folder = new Folder();
   const model = new SupervisordModel([...NAMES, ["bell", "bell_0"], ["bell", "bell_1"]]);

@@ -11,7 +11,7 @@ import { logAttempt, nameOf } from "./attempt_log.ts";
 import { CarefulUse } from "./careful_use.ts";
 import type { Channel } from "../channels/channel.ts";
 import { Circuit, pauseMs } from "./circuit.ts";
-import type { Clock } from "../clock.ts";
+import { type Clock, untilBeatMs } from "../clock.ts";
 import { formatDuration, formatRoughly } from "../config/duration.ts";
 import type { Redactor } from "../config/secret.ts";
 import type { Enrichment } from "../enrichment.ts";
@@ -259,7 +259,7 @@ export class Lane {
       aheadMs: digestMs,
       longestWaitMs: longestWaitMs(policy),
     };
-    let waitMs = LOOK_EVERY_MS;
+    let waitMs = untilBeatMs(clock, LOOK_EVERY_MS);
     for (const outbox of outboxes) {
       // An outbox that fails must not hold up what lies in the other.
       const found = this.#use.ask(outbox, () => {

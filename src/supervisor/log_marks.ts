@@ -7,6 +7,7 @@
 
 import type { Event, ProcessName } from "../events/event.ts";
 import type { SupervisorClient } from "./client.ts";
+import { askAbout, askAboutAll, isCheaperByName, type ProcessInfo } from "./process_infos.ts";
 import type { RpcValue } from "./xmlrpc.ts";
 
 export type LogChannel = "stderr" | "stdout";
@@ -34,9 +35,6 @@ export interface NotedEnd {
   readonly startS?: number;
 }
 
-/** What getAllProcessInfo answers about one process. */
-export type ProcessInfo = Readonly<Record<string, RpcValue>>;
-
 /** So long after a start we ask where its logs are, once for all that start until then. */
 const REFRESH_AFTER_MS = 10_000;
 
@@ -48,6 +46,7 @@ const SAME_END_MS = 500;
 
 /** What was known of a process when supervisord was asked last. */
 interface Known {
+  readonly process: ProcessName;
   readonly paths: Partial<Record<LogChannel, string>>;
   readonly pid: number;
   readonly startS: number;
@@ -64,6 +63,12 @@ interface End {
 export class LogMarks {
   readonly #client: SupervisorClient;
   readonly #known = new Map<string, Known>();
+  /** Those of each name, in whatever group. */
+  #named: ReadonlyMap<string, readonly ProcessName[]> = new Map();
+  /** Whether supervisord has no others, as far as its events tell. */
+  #isWhole = false;
+  /** Processes that have started since, by key; what is known of them is of the run before. */
+  readonly #started = new Map<string, ProcessName>();
   /** The newest last. */
   readonly #ends: End[] = [];
   #willRefresh = false;
@@ -75,18 +80,27 @@ export class LogMarks {
   /** Asks supervisord where the logs are. Never rejects: without marks a tail may be inexact. */
   async refresh(): Promise<void> {
     try {
-      const list = await this.#client.call("supervisor.getAllProcessInfo");
-      this.note(list as readonly ProcessInfo[]);
+      this.note(await askAboutAll(this.#client));
     } catch {
       // Enrichment asks again and says why it cannot.
     }
   }
 
-  /** Takes over what supervisord has answered to somebody. */
+  /** Takes over the whole list that supervisord has answered to somebody. */
   note(infos: readonly ProcessInfo[]): void {
     this.#known.clear();
+    this.noteSome(infos);
+    const all = [...this.#known.values()].map(({ process }) => process);
+    this.#named = Map.groupBy(all, ({ name }) => name);
+    this.#isWhole = true;
+  }
+
+  /** Takes over what it has answered about some. */
+  noteSome(infos: readonly ProcessInfo[]): void {
     for (const { name, group, pid, start, stderr_logfile, stdout_logfile } of infos) {
-      this.#known.set(keyOf({ name: String(name), group: String(group) }), {
+      const process = { name: String(name), group: String(group) };
+      this.#known.set(keyOf(process), {
+        process,
         paths: {
           ...(isPath(stderr_logfile) && { stderr: stderr_logfile }),
           ...(isPath(stdout_logfile) && { stdout: stdout_logfile }),
@@ -97,11 +111,34 @@ export class LogMarks {
     }
   }
 
+  /**
+   * These and all others of their names, which is enough to tell their ends apart; undefined where
+   * the whole list must be asked for, because they are not all known or are too many.
+   */
+  withNamesakes(processes: readonly ProcessName[]): readonly ProcessName[] | undefined {
+    if (!this.#isWhole || !processes.every((process) => this.#known.has(keyOf(process)))) {
+      return undefined;
+    }
+    const names = new Set(processes.map(({ name }) => name));
+    const meant = [...names].flatMap((name) => this.#named.get(name) ?? []);
+    return isCheaperByName(meant.length, this.#known.size) ? meant : undefined;
+  }
+
+  /** How many processes supervisord has, as far as is known. */
+  get count(): number {
+    return this.#known.size;
+  }
+
   /** Looks at the logs when a process ends. */
   heard(event: Event, atMs: number): void {
-    if (event.kind === "process_group_added") void this.refresh();
+    const isOfNew = "process" in event && !this.#known.has(keyOf(event.process));
+    if (isOfNew || event.kind === "process_group_removed") this.#isWhole = false;
+    if (event.kind === "process_group_added") {
+      this.#isWhole = false;
+      void this.refresh();
+    }
     if (event.kind === "process_running" && this.#pidOf(event.process) !== event.pid) {
-      this.#refreshLater();
+      this.#refreshLater(event.process);
     }
     const isEnd = event.kind === "process_exited" || event.kind === "process_backoff" ||
       event.kind === "process_fatal";
@@ -122,12 +159,29 @@ export class LogMarks {
     return this.#known.get(keyOf(process))?.pid;
   }
 
-  #refreshLater(): void {
+  /** Asks about those that have started, and not about all. */
+  async #refreshStarted(): Promise<void> {
+    const started = [...this.#started.values()];
+    this.#started.clear();
+    if (!this.#isWhole || !isCheaperByName(started.length, this.#known.size)) {
+      return await this.refresh();
+    }
+    try {
+      const infos = await askAbout(this.#client, started);
+      if (infos === undefined) await this.refresh();
+      else this.noteSome(infos);
+    } catch {
+      // As in refresh().
+    }
+  }
+
+  #refreshLater(process: ProcessName): void {
+    this.#started.set(keyOf(process), process);
     if (this.#willRefresh) return;
     this.#willRefresh = true;
     const timer = setTimeout(() => {
       this.#willRefresh = false;
-      void this.refresh();
+      void this.#refreshStarted();
     }, REFRESH_AFTER_MS);
     Deno.unrefTimer(timer); // it holds up no end of ours
   }

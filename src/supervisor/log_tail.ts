@@ -9,7 +9,8 @@ import { type FileHandle, open } from "node:fs/promises";
 import type { ProcessName } from "../events/event.ts";
 import { decodeText } from "../events/text.ts";
 import { type CallOptions, type SupervisorClient, SupervisorError } from "./client.ts";
-import type { LogChannel, LogMark, Marks, ProcessInfo } from "./log_marks.ts";
+import type { LogChannel, LogMark, Marks } from "./log_marks.ts";
+import type { ProcessInfo } from "./process_infos.ts";
 import { RpcFault, type RpcValue } from "./xmlrpc.ts";
 
 /** The end of a log, or why there is none. */

@@ -1,6 +1,7 @@
 // Whether the kernel killed a process because memory had run out. Its log (/dev/kmsg) names the
-// process, where we may read it; what is said then is sure. A control group only counts how many
-// of its processes were killed, so that can be no more than a hint.
+// process, where we may read it; what is said then is sure. It is read once, and then only what
+// is new. A control group only counts how many of its processes were killed, so that can be no
+// more than a hint.
 
 import { closeSync, constants, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import type { MemoryKill } from "../alerts/alert.ts";
@@ -43,16 +44,36 @@ const TOO_LATE_MS = 5000;
 const RECORD_BYTES = 8 * 1024;
 /** The largest log has some hundred thousand records; only so many are looked at. */
 const MOST_RECORDS = 50_000;
-/** So many are read at once; others may work in between. */
-const RECORDS_AT_ONCE = 500;
+/** So long is read at once; others work in between. */
+const READ_AT_ONCE_MS = 2;
+/** So many kills are remembered; each is asked about within seconds, or never. */
+const MOST_KILLS = 1000;
+
+/** One that the kernel's log tells of. */
+interface LoggedKill {
+  readonly pid: number;
+  readonly sinceBootMs: number;
+}
 
 /** Remembers how many processes the kernel has killed, and finds out whether it killed one. */
-export class MemoryWatch {
+export class MemoryWatch implements Disposable {
   readonly #places: MemoryPlaces;
   #looks: readonly { readonly atMs: number; readonly kills: number }[] = [];
+  /** The kernel's log, open behind the last record that was read: no seek leads back there. */
+  #kernelLog: number | undefined;
+  #logged: readonly LoggedKill[] = [];
+  /** Under way, for all who ask meanwhile. */
+  #reading: Promise<void> | undefined;
 
   constructor(places: MemoryPlaces = PLACES) {
     this.#places = places;
+  }
+
+  /** Closes the kernel's log; a later question opens it again. */
+  [Symbol.dispose](): void {
+    if (this.#kernelLog !== undefined) closeSync(this.#kernelLog);
+    this.#kernelLog = undefined;
+    this.#logged = []; // it will be read from its beginning
   }
 
   /** Looks at the counter, at most every ten seconds. */
@@ -74,21 +95,54 @@ export class MemoryWatch {
   }
 
   async #isInKernelLog({ pid, atMs }: KilledProcess, signal: AbortSignal): Promise<boolean> {
-    const { proc, kernelLog } = this.#places;
+    const { proc } = this.#places;
     try {
       // In a container the same number is another process.
       if (readlinkSync(`${proc}/self/ns/pid`) !== FIRST_PID_NAMESPACE) return false;
+      this.#reading ??= this.#readNew().finally(() => this.#reading = undefined);
+      await unlessAborted(this.#reading, signal);
       const bootMs = Date.now() -
         1000 * Number(readFileSync(`${proc}/uptime`, "utf8").split(" ")[0]);
-      for await (const { text, sinceBootMs } of kernelRecords(kernelLog, signal)) {
-        const ageMs = atMs - (bootMs + sinceBootMs);
-        if (ageMs > KILLED_WITHIN_MS || ageMs < -CLOCKS_DIFFER_MS) continue;
-        if (killedForMemory(text) === pid) return true;
-      }
+      return this.#logged.some((kill) => {
+        const ageMs = atMs - (bootMs + kill.sinceBootMs);
+        return kill.pid === pid && ageMs <= KILLED_WITHIN_MS && ageMs >= -CLOCKS_DIFFER_MS;
+      });
     } catch {
-      // It may not be read, or there is none.
+      return false; // it may not be read, or there is none, or nobody waits any more
     }
-    return false;
+  }
+
+  /** Reads what the kernel's log has got since the last time; at the first time all of it. */
+  async #readNew(): Promise<void> {
+    const { kernelLog } = this.#places;
+    this.#kernelLog ??= openSync(kernelLog, constants.O_RDONLY | constants.O_NONBLOCK);
+    const buffer = new Uint8Array(RECORD_BYTES);
+    let untilMs = performance.now() + READ_AT_ONCE_MS;
+    for (let count = 0; count < MOST_RECORDS; count++) {
+      if (performance.now() >= untilMs) {
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        untilMs = performance.now() + READ_AT_ONCE_MS;
+      }
+      if (this.#kernelLog === undefined) return; // closed meanwhile
+      const record = readRecord(this.#kernelLog, buffer);
+      if (record === undefined) return;
+      const kill = killOf(record);
+      if (kill !== undefined) this.#logged = [...this.#logged, kill].slice(-MOST_KILLS);
+    }
+  }
+}
+
+/** Waits for it, or rejects when the signal comes first. */
+async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  work.catch(() => {}); // others wait for it as well
+  signal.throwIfAborted();
+  const over = Promise.withResolvers<never>();
+  const giveUp = () => over.reject(signal.reason);
+  signal.addEventListener("abort", giveUp);
+  try {
+    await Promise.race([work, over.promise]);
+  } finally {
+    signal.removeEventListener("abort", giveUp);
   }
 }
 
@@ -104,24 +158,12 @@ export function killedForMemory(line: string): number | undefined {
   return pid === undefined ? undefined : Number(pid);
 }
 
-/** Each read gives one record: `6,1234,5678901,-;the text`, the third number in microseconds. */
-async function* kernelRecords(
-  path: string,
-  signal: AbortSignal,
-): AsyncGenerator<{ readonly text: string; readonly sinceBootMs: number }> {
-  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const buffer = new Uint8Array(RECORD_BYTES);
-    for (let count = 0; count < MOST_RECORDS && !signal.aborted; count++) {
-      if (count % RECORDS_AT_ONCE === 0) await new Promise((resolve) => setTimeout(resolve, 0));
-      const record = readRecord(file, buffer);
-      if (record === undefined) return;
-      const [, micros, text] = /^\d+,\d+,(\d+),[^;]*;(.*)/.exec(record) ?? [];
-      if (text !== undefined) yield { text, sinceBootMs: Number(micros) / 1000 };
-    }
-  } finally {
-    closeSync(file);
-  }
+/** A record is `6,1234,5678901,-;the text`, the third number in microseconds. */
+function killOf(record: string): LoggedKill | undefined {
+  if (!record.includes("Killed process ")) return undefined; // nearly all of them
+  const [, micros, text] = /^\d+,\d+,(\d+),[^;]*;(.*)/.exec(record) ?? [];
+  const pid = text === undefined ? undefined : killedForMemory(text);
+  return pid === undefined ? undefined : { pid, sinceBootMs: Number(micros) / 1000 };
 }
 
 /** The next record; "" for one that was overwritten meanwhile, undefined behind the last. */

@@ -4,12 +4,13 @@ import { Folder } from "../support/folder.ts";
 import { type HttpServer, startHttpServer, startTcpServer } from "../support/http_server.ts";
 import { startSupervisord } from "../support/supervisord.ts";
 import { SupervisorClient, SupervisorError } from "../../src/supervisor/client.ts";
-import type { LogMark, ProcessInfo } from "../../src/supervisor/log_marks.ts";
+import type { LogMark } from "../../src/supervisor/log_marks.ts";
 import {
   type LogTailOptions,
   readLogTail,
   readSupervisorLog,
 } from "../../src/supervisor/log_tail.ts";
+import type { ProcessInfo } from "../../src/supervisor/process_infos.ts";
 
 const WEB = { group: "web", name: "web" };
 const STDERR = { channels: ["stderr"] } as const;

@@ -129,7 +129,7 @@ Deno.test({
       const child = new Deno.Command("/bin/sh", { args: ["-c", eats] }).spawn();
       const { signal } = await child.status;
       assertEquals(signal, "SIGKILL");
-      const watch = new MemoryWatch();
+      using watch = new MemoryWatch();
       const atMs = Date.now();
       assertEquals(await watch.find({ pid: child.pid, atMs }, never), { certainty: "sure" });
       assertEquals(await watch.find({ pid: 1, atMs }, never), undefined);
