@@ -42,7 +42,6 @@ export interface AssemblyOptions {
 interface Link {
   readonly client: SupervisorClient;
   readonly marks: LogMarks;
-  readonly memory: MemoryWatch;
 }
 
 /** All that stands between the events and the people. */
@@ -51,6 +50,7 @@ export class Assembly {
   readonly #options: AssemblyOptions;
   #settings: Settings;
   #link: Link | undefined;
+  readonly #memory = new MemoryWatch();
   #delivery: Delivery;
   /** Deliveries of settings from before while their last attempts run, with what they may say. */
   readonly #retired = new Map<Delivery, Redactor>();
@@ -68,7 +68,8 @@ export class Assembly {
     const { clock, log, supervisorRun } = options;
     this.#options = options;
     this.#settings = settings;
-    this.#link = linkTo(settings.supervisor, clock);
+    this.#link = linkTo(settings.supervisor);
+    this.#memory.look(clock.now());
     this.#delivery = this.#deliveryFor(settings, this.#link);
     this.intake = new Intake({
       ...options,
@@ -77,7 +78,7 @@ export class Assembly {
       monotonic: () => clock.monotonic(),
       onEvent: (event, atMs) => {
         this.#link?.marks.heard(event, atMs);
-        this.#link?.memory.look(atMs);
+        this.#memory.look(atMs);
       },
       onStored: (channels) => this.#delivery.wake(channels),
       onGap: () => this.#reconciliation.gapCame(),
@@ -126,7 +127,7 @@ export class Assembly {
     const { clock, log } = this.#options;
     const before = this.#settings;
     const isSame = isSameAddress(before.supervisor, settings.supervisor);
-    const link = isSame ? this.#link : linkTo(settings.supervisor, clock);
+    const link = isSame ? this.#link : linkTo(settings.supervisor);
     // Opens the channels, which may throw; all that follows does not.
     const delivery = this.#deliveryFor(settings, link, this.#delivery);
     this.#retire(this.#delivery, before.redactor);
@@ -187,7 +188,7 @@ export class Assembly {
       outboxes: [outbox, memory],
       enrichment: link && new SupervisorEnrichment(link.client, log, {
         marks: link.marks,
-        memory: link.memory,
+        memory: this.#memory,
         mask,
         tailFor: (rule) => tailFor(settings, rule),
         onExit: ({ process, pid }, exit) =>
@@ -251,6 +252,7 @@ export class Assembly {
       this.#keeping,
       this.#nudging.ended,
     ]);
+    this.#memory[Symbol.dispose]();
     return await this.#upkeep.end();
   }
 }
@@ -280,13 +282,12 @@ function upkeepSettings({ channels, retry, retention }: Settings): UpkeepSetting
   };
 }
 
-function linkTo(address: SupervisorAddress | undefined, clock: Clock): Link | undefined {
+function linkTo(address: SupervisorAddress | undefined): Link | undefined {
   if (address === undefined) return undefined;
   const client = new SupervisorClient(address);
-  const [marks, memory] = [new LogMarks(client), new MemoryWatch()];
+  const marks = new LogMarks(client);
   void marks.refresh();
-  memory.look(clock.now());
-  return { client, marks, memory };
+  return { client, marks };
 }
 
 function isSameAddress(

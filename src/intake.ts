@@ -70,6 +70,9 @@ interface Told {
 /** What memory holds at most while the disk takes nothing, settled entries included. */
 export const MEMORY_LIMIT: Limit = { entries: 10_000, bytes: 64 * 1024 ** 2 };
 
+/** So often the disk is asked again to take what the rules remember. */
+const WRITE_AGAIN_MS = 10_000;
+
 /** Takes one event after the other. */
 export class Intake {
   #options: IntakeOptions;
@@ -78,6 +81,8 @@ export class Intake {
   readonly #rules: RuleKeeper;
   /** New entries that neither disk nor memory took. */
   #lost = 0;
+  /** When the disk is asked again; undefined: it has taken everything. */
+  #writeAgainAtMs: number | undefined;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -133,7 +138,8 @@ export class Intake {
 
   /** When something is due without an event; undefined: never. */
   get nextDueMs(): number | undefined {
-    return this.#rules.nextDueMs;
+    const dueMs = Math.min(this.#rules.nextDueMs ?? Infinity, this.#writeAgainAtMs ?? Infinity);
+    return dueMs === Infinity ? undefined : dueMs;
   }
 
   /** Tells what is due by now. Never throws. */
@@ -284,12 +290,14 @@ export class Intake {
     const entries = told.flatMap(({ alerts }) => alerts).flatMap(({ alert, to }) =>
       to.map((channel): NewEntry => ({ alert, channel, digestMs: digestMs(channel) }))
     );
-    this.#options.onDue?.();
+    this.#writeAgainAtMs = undefined;
     if (entries.length === 0) {
       if (this.#rules.isChanged) this.#remember(atMs);
+      this.#options.onDue?.();
       return 0;
     }
     const added = this.#enqueue(entries, atMs);
+    this.#options.onDue?.();
     if (added === undefined) return undefined;
     for (const { about, alerts } of told) {
       if (added === 0 && alerts.length > 0) {
@@ -302,7 +310,7 @@ export class Intake {
     return added;
   }
 
-  /** Writes what the rules remember; a disk that takes nothing gets it with the next change. */
+  /** Writes what the rules remember; a disk that takes nothing is asked again later. */
   #remember(atMs: number): void {
     const { outbox, log } = this.#options;
     try {
@@ -310,6 +318,7 @@ export class Intake {
       this.roster.wasWritten();
       this.#rules.wasWritten();
     } catch (error) {
+      this.#writeAgainAtMs = atMs + WRITE_AGAIN_MS;
       log.debug(
         `the incidents cannot be written: ${error instanceof Error ? error.message : error}`,
       );
@@ -328,6 +337,7 @@ export class Intake {
       this.#rules.wasWritten();
       return added;
     } catch (error) {
+      this.#writeAgainAtMs = nowMs + WRITE_AGAIN_MS;
       log.error(
         `cannot store ${entries.length} entries in "${outbox.path}" (${
           error instanceof Error ? error.message : error

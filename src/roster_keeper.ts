@@ -61,6 +61,7 @@ export class RosterKeeper {
   #isSettled = false;
   #isStopping = false;
   #isShared = false;
+  #onChange: () => void = () => {};
 
   constructor(options: RosterKeeperOptions) {
     this.#options = options;
@@ -206,6 +207,11 @@ export class RosterKeeper {
       this.#options.store.generation !== this.#generation;
   }
 
+  /** `heed` is called, in place of whoever was before, when the store begins to lack something. */
+  onChange(heed: () => void): void {
+    this.#onChange = heed;
+  }
+
   /** The store has taken the changes. */
   wasWritten(): void {
     this.#changed.clear();
@@ -279,6 +285,7 @@ export class RosterKeeper {
     this.#known.set(key, known);
     this.#changed.add(key);
     if (this.#removed.size > 0) this.#removed.delete(key);
+    if (this.#changed.size === 1) this.#onChange();
   }
 }
 

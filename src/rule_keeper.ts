@@ -46,18 +46,16 @@ export class RuleKeeper {
   #lastEvent: string | undefined;
   /** What the two clocks differed by at the last step. */
   #skewMs: number | undefined;
+  /** Whether what is stored has been read; before that nothing may be written over it. */
+  #isLoaded = false;
 
   constructor(options: RuleKeeperOptions) {
     this.#options = options;
     this.#engine = this.#build(new RuleMemory());
     try {
-      this.#engine = this.#build(this.#load());
-      this.step({ kind: "start" });
+      this.#load();
     } catch (error) {
-      // What cannot be understood must not keep us from starting, for ever.
-      options.log.warn(`the open incidents cannot be read: ${describe(error)}`);
-      this.#engine = this.#build(new RuleMemory());
-      this.#generation = -1;
+      options.log.warn(`the open incidents cannot be read yet: ${describe(error)}`);
     }
   }
 
@@ -85,6 +83,7 @@ export class RuleKeeper {
 
   /** What an event brings; undefined where it came again and is in the memory already. */
   take(event: Event, { withhold, ranMs }: EventContext = {}): Step | undefined {
+    this.#loadLate();
     const seed = this.#seedOf(event);
     if (seed === this.#storedEvent) return undefined;
     this.#lastEvent = seed;
@@ -93,6 +92,7 @@ export class RuleKeeper {
 
   /** What anything else brings. */
   step(input: Input): Step {
+    this.#loadLate();
     const { now, log } = this.#options;
     const nowMs = now();
     this.#heedClock(nowMs);
@@ -103,6 +103,7 @@ export class RuleKeeper {
 
   /** What the store does not have yet; for use inside its transaction. */
   readonly changes = (): RuleChanges => {
+    if (!this.#isLoaded) this.#load();
     const { memory } = this.#engine;
     const isAll = this.#options.store.generation !== this.#generation;
     return { ...(isAll ? memory.all() : memory.changes()), lastEvent: this.#lastEvent };
@@ -122,13 +123,39 @@ export class RuleKeeper {
     this.#storedEvent = this.#lastEvent;
   }
 
-  #load(): RuleMemory {
-    const { store } = this.#options;
-    const memory = new RuleMemory(store.remembered());
-    this.#storedEvent = store.lastEvent();
-    this.#lastEvent = this.#storedEvent;
-    this.#generation = store.generation;
-    return memory;
+  /** Reads what is stored; throws where the store cannot be read. */
+  #load(): void {
+    const { store, now, log } = this.#options;
+    const remembered = store.remembered();
+    const storedEvent = store.lastEvent();
+    const { memory } = this.#engine;
+    const isFirst = !memory.isChanged;
+    if (isFirst) this.#engine = this.#build(new RuleMemory(remembered));
+    else {
+      memory.takeIn(remembered);
+      this.#engine = this.#build(memory);
+    }
+    this.#isLoaded = true;
+    this.#storedEvent = storedEvent;
+    this.#lastEvent ??= storedEvent;
+    const { unreadable } = remembered;
+    if (unreadable !== undefined) {
+      log.warn(`${unreadable} rows of incidents and silences cannot be read, and are left out`);
+    }
+    // Else all is written anew: what is in no memory must not stay in the store as open.
+    if (isFirst && unreadable === undefined) this.#generation = store.generation;
+    this.#engine.step({ kind: "start" }, now());
+  }
+
+  /** Tries again what could not be read at the start. */
+  #loadLate(): void {
+    if (this.#isLoaded) return;
+    try {
+      this.#load();
+      this.#options.log.info("the open incidents have been read now");
+    } catch {
+      // Said at the start; the store itself says what is wrong with it.
+    }
   }
 
   /** Tells the engine that somebody has set the clock. */

@@ -7,13 +7,16 @@ import type { Clock } from "./clock.ts";
 export interface RuleTimerOptions {
   /** When something is due next; undefined: nothing is. */
   readonly nextDueMs: () => number | undefined;
-  /** Something is due. */
+  /** Something is due, or will be as soon as it is noticed that the clock was set back. */
   readonly onDue: () => void;
   readonly clock: Clock;
 }
 
 /** Sleeps are short, so that a clock that was set makes nothing late by more than this. */
 const LONGEST_SLEEP_MS = 60_000;
+
+/** A clock that is set by less makes nothing late by more than this. */
+const CLOCK_SET_MS = 2000;
 
 /** Sleeps until something is due, again and again. */
 export class RuleTimer {
@@ -34,6 +37,8 @@ export class RuleTimer {
   /** Works until the signal. */
   async run(stop: AbortSignal): Promise<void> {
     const { nextDueMs, onDue, clock } = this.#options;
+    const skewMs = () => clock.now() - clock.monotonic();
+    let skewBeforeMs = skewMs();
     while (!stop.aborted) {
       const sleepMs = this.#sleepMs();
       if (sleepMs > 0) {
@@ -43,7 +48,9 @@ export class RuleTimer {
       }
       if (stop.aborted) return;
       const dueMs = nextDueMs();
-      if (dueMs !== undefined && dueMs <= clock.now()) onDue();
+      const isSet = Math.abs(skewMs() - skewBeforeMs) > CLOCK_SET_MS;
+      skewBeforeMs = isSet ? skewMs() : skewBeforeMs;
+      if (isSet || (dueMs !== undefined && dueMs <= clock.now())) onDue();
       else if (sleepMs <= 0) await clock.sleep(1, stop); // a clock that steps back meanwhile
     }
   }

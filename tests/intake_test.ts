@@ -66,6 +66,14 @@ function exited(serial: number, expected: 0 | 1 = 0): Frame {
   });
 }
 
+function exitedOf(group: string, serial: number): Frame {
+  return frameOf({
+    serial,
+    eventname: "PROCESS_STATE_EXITED",
+    payload: `processname:main groupname:${group} from_state:RUNNING expected:0 pid:43`,
+  });
+}
+
 /** Rules whose words are told each time, for what is about storing and not about incidents. */
 const EACH_TIME: readonly Rule[] = [
   { name: "started", on: ["started"], where: {}, to: ["oncall", "mail"] },
@@ -562,9 +570,84 @@ Deno.test("Intake starts with incidents that cannot be understood, and says so",
     }),
   });
   const again = new Intake(bench.options);
-  assertMatch(bench.log.at(-1)!, /^WARN the open incidents cannot be read: /);
+  assertMatch(bench.log.at(-1)!, /^WARN 1 rows of incidents and silences cannot be read, /);
   again.take(exited(2));
   assertEquals(told(bench), ["firing crash", "firing crash"]);
+});
+
+Deno.test("Intake tells what falls due at the very moment at which it sees that the clock was set", () => {
+  let nowMs = NOW;
+  let monotonicMs = 0;
+  using bench = new Bench({ rules: CRASH, now: () => nowMs, monotonic: () => monotonicMs });
+  bench.intake.take(exited(1));
+  bench.intake.take(running(2));
+  monotonicMs += 30_000;
+  nowMs += 30_000 - 3 * 3_600_000;
+  bench.intake.passTime();
+  assertEquals(told(bench), ["firing crash", "resolved crash"]);
+});
+
+Deno.test("Intake holds an end that was expected for one after a comparison, too", () => {
+  let nowMs = NOW;
+  using bench = new Bench({ rules: CRASH, now: () => nowMs });
+  bench.intake.take(exited(1));
+  bench.intake.take(running(2));
+  bench.intake.take(exited(3, 1));
+  bench.intake.compare();
+  nowMs += 30_000;
+  bench.intake.passTime();
+  assertEquals(told(bench), ["firing crash", "resolved crash"]);
+});
+
+Deno.test("Intake tells how long it was down, and not when it was found to run again", () => {
+  let nowMs = NOW;
+  using bench = new Bench({ rules: CRASH, now: () => nowMs });
+  bench.intake.take(exited(1));
+  const { roster } = bench.intake;
+  const [known] = [...roster.known.values()];
+  const back = { ...known!, state: "RUNNING", alivePid: 43, sinceMs: NOW + 2000 } as const;
+  roster.replace({ changed: [back], removed: [] });
+  nowMs += 3_600_000;
+  bench.intake.compare();
+  assertEquals(told(bench), ["firing crash", "resolved crash"]);
+  assertEquals(bench.disk.entries.list().at(-1)!.alert.incident!.downMs, 2000);
+});
+
+Deno.test("Intake does not write over incidents and silences that it could not read at its start", () => {
+  using bench = new Bench({ rules: CRASH });
+  const silence = {
+    id: "s",
+    patterns: ["db:*"],
+    createdAtMs: NOW,
+    untilMs: NOW + 60_000,
+    reason: "",
+    by: "root",
+  };
+  bench.intake.take(exited(1));
+  bench.intake.request({ kind: "silence", silence });
+  bench.disk.close();
+  const hidden = `${bench.disk.path}.hidden`;
+  Deno.renameSync(bench.disk.path, hidden);
+  Deno.mkdirSync(bench.disk.path);
+  const late = Outbox.keep(bench.disk.path, { nowMs: NOW });
+  const again = new Intake({ ...bench.options, outbox: late });
+  again.take(exitedOf("cron", 2));
+  assertEquals(bench.memory.entries.counts().waiting, 2);
+  Deno.removeSync(bench.disk.path);
+  Deno.renameSync(hidden, bench.disk.path);
+  again.take(exited(3));
+  again.take(exitedOf("db", 4));
+  const { incidents, silences } = late.incidents.remembered();
+  assertEquals(incidents.map(({ incident }) => incident.key).sort(), [
+    "cron:main",
+    "db:main",
+    "web:api",
+  ]);
+  assertEquals(silences, [silence]);
+  const keys = late.entries.list().filter(({ channel }) => channel === "oncall")
+    .map(({ alert }) => alert.incident?.key);
+  assertEquals(keys, ["web:api"], "it was told before, and the other is silenced");
+  late.close();
 });
 
 Deno.test("Intake keeps an incident in mind that the disk did not take, and writes it later", () => {
@@ -575,9 +658,13 @@ Deno.test("Intake keeps an incident in mind that the disk did not take, and writ
   other.exec("begin immediate");
   intake.take(exited(1));
   assertEquals(bench.memory.entries.counts().waiting, 2);
+  assertEquals(intake.nextDueMs, NOW + 10_000, "though nothing may ever happen again");
+  intake.passTime();
+  assertEquals(intake.nextDueMs, NOW + 10_000);
   other.exec("rollback");
   other.close();
-  intake.take(exited(2));
+  intake.passTime();
+  assertEquals(intake.nextDueMs, NOW + 4 * 3_600_000, "the reminder");
   assertEquals(bench.disk.incidents.remembered().incidents.length, 1);
   assertEquals(told(bench), [], "it was told from memory");
   impatient.close();

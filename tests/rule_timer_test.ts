@@ -61,3 +61,17 @@ Deno.test("RuleTimer is late by a minute at most when the clock is set forth", a
   stop.abort();
   await running;
 });
+
+Deno.test("RuleTimer lets it be noticed within a minute that the clock was set back", async () => {
+  const clock = new FakeClock(NOW);
+  const { timer, due, told } = timerWith(clock);
+  due.push(NOW + 3_600_000);
+  const stop = new AbortController();
+  const running = timer.run(stop.signal);
+  await clock.advance(1000);
+  clock.jumpTo(NOW - 7_200_000);
+  await clock.advance(600_000);
+  assertEquals(told.length, 1, "once, and not again and again");
+  stop.abort();
+  await running;
+});

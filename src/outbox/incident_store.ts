@@ -4,8 +4,8 @@
 // not to start.
 
 import type { Incident, Member } from "../rules/incident.ts";
-import type { Changes, ClosedIncident, Remembered, Tally } from "../rules/rule_memory.ts";
-import type { Silence } from "../rules/silence.ts";
+import type { Changes, ClosedIncident, Remembered } from "../rules/rule_memory.ts";
+import { readIncident, readMember, readSilence, readTally } from "../rules/stored_memory.ts";
 import type { Connection } from "./connection.ts";
 
 /** What is written: the changes, and which event they are the last of. */
@@ -35,20 +35,35 @@ export class IncidentStore {
 
   /** What was written before. */
   remembered(): Remembered {
-    return this.#connection.run(() => ({
-      incidents: this.#rows<Incident>(
+    return this.#connection.run(() => {
+      let unreadable = 0;
+      const rows = <Row>(
+        text: string,
+        read: (json: string) => Row | undefined,
+        ...parameters: readonly string[]
+      ): Row[] => {
+        const all = this.#sql(text).all(...parameters).map(({ json }) => read(String(json)));
+        const whole = all.filter((row) => row !== undefined);
+        unreadable += all.length - whole.length;
+        return whole;
+      };
+      const incidents = rows(
         "select incident as json from incident where closed_at_ms is null",
-      )
-        .map((incident) => ({
-          incident,
-          members: this.#rows<Member>(
-            "select member as json from incident_process where incident_id = ?",
-            incident.id,
-          ),
-        })),
-      tallies: this.#rows<Tally>("select tally as json from tally"),
-      silences: this.#rows<Silence>("select silence as json from silence"),
-    }));
+        readIncident,
+      ).flatMap((incident) => {
+        const members = rows(
+          "select member as json from incident_process where incident_id = ?",
+          readMember,
+          incident.id,
+        );
+        // Of nobody it would never be over.
+        if (members.length === 0) unreadable++;
+        return members.length === 0 ? [] : [{ incident: withCounts(incident, members), members }];
+      });
+      const tallies = rows("select tally as json from tally", readTally);
+      const silences = rows("select silence as json from silence", readSilence);
+      return { incidents, tallies, silences, ...(unreadable > 0 && { unreadable }) };
+    });
   }
 
   /** The event that was written last. */
@@ -131,17 +146,13 @@ export class IncidentStore {
     );
   }
 
-  #rows<Row>(text: string, ...parameters: readonly string[]): Row[] {
-    return this.#sql(text).all(...parameters).flatMap(({ json }) => {
-      try {
-        return [JSON.parse(String(json)) as Row];
-      } catch {
-        return [];
-      }
-    });
-  }
-
   #sql(text: string) {
     return this.#connection.sql(text);
   }
+}
+
+/** What it says of its processes is what they say. */
+function withCounts(incident: Incident, members: readonly Member[]): Incident {
+  const unsettled = members.filter(({ settled }) => settled === undefined).length;
+  return { ...incident, members: members.length, unsettled };
 }

@@ -1,10 +1,10 @@
 // The incidents and silences as people ask for them, over a visitor's connection: those that are
 // open, and what was. A row that cannot be read is left out.
 
-import type { SQLOutputValue } from "node:sqlite";
 import { processOf } from "../events/event.ts";
 import type { Closing, Incident, Member } from "../rules/incident.ts";
 import type { Silence } from "../rules/silence.ts";
+import { readIncident, readMember, readSilence } from "../rules/stored_memory.ts";
 import type { Connection } from "./connection.ts";
 
 /** An incident with its processes, and how it ended. */
@@ -47,14 +47,14 @@ export class StoredIncidents {
     return this.#connection.run(() =>
       this.#connection.sql("select silence from silence where until_ms > ? order by until_ms, id")
         .all(nowMs)
-        .flatMap((row) => parse<Silence>(row.silence) ?? [])
+        .flatMap((row) => readSilence(String(row.silence)) ?? [])
     );
   }
 
   #read(text: string, ...parameters: readonly number[]): StoredIncident[] {
     return this.#connection.run(() =>
       this.#connection.sql(text).all(...parameters).flatMap((row): StoredIncident[] => {
-        const incident = parse<Incident>(row.incident);
+        const incident = readIncident(String(row.incident));
         if (incident === undefined) return [];
         const members = this.#connection
           .sql(
@@ -62,7 +62,7 @@ export class StoredIncidents {
              order by group_name, name`,
           )
           .all(String(row.id))
-          .flatMap((member) => parse<Member>(member.member) ?? []);
+          .flatMap((member) => readMember(String(member.member)) ?? []);
         if (row.closed_at_ms === null) return [{ incident, members }];
         const closed = { atMs: Number(row.closed_at_ms), closing: row.closing as Closing };
         return [{ incident, members, closed }];
@@ -76,12 +76,4 @@ export function processesOf({ incident, members }: StoredIncident) {
   const process = processOf(incident.event);
   if (members.length > 0) return members.map((member) => member.process);
   return process === undefined ? [] : [process];
-}
-
-function parse<Value>(json: SQLOutputValue | undefined): Value | undefined {
-  try {
-    return JSON.parse(String(json)) as Value;
-  } catch {
-    return undefined;
-  }
 }

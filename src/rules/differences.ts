@@ -298,14 +298,15 @@ function takenOver(
   info: ProcessInfo,
   atMs: number,
 ): KnownProcess {
-  const { process, state, startedAtS, exit } = info;
+  const { process, state, startedAtS, exit, expected } = info;
   const alivePid = info.pid > 0 ? info.pid : undefined;
   const isSame = known !== undefined && known.state === state && known.alivePid === alivePid &&
-    (startedAtS === 0 || known.startedAtS === startedAtS);
+    (startedAtS === 0 || known.startedAtS === startedAtS) &&
+    (state !== "EXITED" || expected === undefined || known.expected !== undefined);
   if (isSame) return known;
   const kept = known?.state === state && known.alivePid === alivePid ? known.sinceMs : undefined;
-  const { alivePid: _, foundState, ...rest } = known ??
-    { alivePid: undefined, foundState: undefined, endedPids: [], found: [], restarts: 0 };
+  const { alivePid: _, foundState, expected: before, ...rest } = known ?? NEVER_KNOWN;
+  const wasExpected = (kept === undefined ? undefined : before) ?? expected;
   return {
     ...rest,
     process,
@@ -315,8 +316,18 @@ function takenOver(
     ...(foundState === state && { foundState }),
     ...(startedAtS > 0 && { startedAtS }),
     ...(exit !== undefined && { exit }),
+    ...(state === "EXITED" && wasExpected !== undefined && { expected: wasExpected }),
   };
 }
+
+const NEVER_KNOWN = {
+  alivePid: undefined,
+  foundState: undefined,
+  expected: undefined,
+  endedPids: [],
+  found: [],
+  restarts: 0,
+};
 
 function runs(info: ProcessInfo, pid: number): boolean {
   return info.pid === pid;

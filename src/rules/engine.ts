@@ -122,7 +122,9 @@ export class RuleEngine {
   step(input: Input, nowMs: number): Step {
     const draft: Draft = { decisions: [], tellings: [], notes: [] };
     this.#heedClock(input, nowMs);
-    if (input.kind === "start") this.#start(nowMs, draft);
+    // Nobody waits for messages with this one: what is due comes with the next step.
+    if (input.kind === "clock_set") return { ...draft, nextDueAtMs: this.memory.nextDueMs() };
+    if (input.kind === "start") this.#start(nowMs);
     if (input.kind === "reload") this.#reload(nowMs, draft);
     for (const id of this.memory.takeDue(nowMs)) this.#considerLater(id, nowMs, draft);
     switch (input.kind) {
@@ -148,9 +150,18 @@ export class RuleEngine {
   /** Times that were counted by a clock that was set afterwards are moved with it. */
   #heedClock(input: Input, nowMs: number): void {
     const { lastMs } = this.memory;
-    if (input.kind === "clock_set") this.memory.shift(input.byMs);
-    else if (nowMs < lastMs - CLOCK_SLACK_MS) this.memory.shift(nowMs - lastMs);
+    if (input.kind === "clock_set") this.#shift(input.byMs, nowMs);
+    else if (nowMs < lastMs - CLOCK_SLACK_MS) this.#shift(nowMs - lastMs, nowMs);
     this.memory.lastMs = nowMs;
+  }
+
+  #shift(byMs: number, nowMs: number): void {
+    this.memory.shift(byMs);
+    // Silences and windows go by the clock on the wall: theirs may be over now.
+    for (const incident of this.memory.incidents()) {
+      if (incident.held !== "silenced" && incident.held !== "maintenance") continue;
+      this.memory.putIncident({ ...incident, dueAtMs: nowMs });
+    }
   }
 
   #takeEvent(input: Input & { readonly kind: "event" }, nowMs: number, draft: Draft): void {
@@ -414,12 +425,11 @@ export class RuleEngine {
     }
     const closing = told === undefined && settling !== "removed" ? "untold" : settling;
     const tally = this.memory.tally(incident.rule, incident.key);
-    if (told !== undefined && settling !== "removed") {
+    if (told !== undefined) {
       this.memory.putTally({
         ...tally,
         untold: 0,
-        resolvedAtMs: nowMs,
-        returns: incident.returns,
+        ...(settling !== "removed" && { resolvedAtMs: nowMs, returns: incident.returns }),
       });
     } else if (incident.held === "silenced" || incident.held === "maintenance") {
       // What was meant to happen unseen is not counted in the next message either.
@@ -535,8 +545,9 @@ export class RuleEngine {
     this.memory.putIncident({ ...incident, dueAtMs });
   }
 
-  #start(nowMs: number, draft: Draft): void {
-    this.#adopt(nowMs, draft);
+  /** Tells nothing: all is looked at after the time of grace. */
+  #start(nowMs: number): void {
+    this.#adopt(nowMs);
     for (const incident of this.memory.incidents()) {
       // Nobody watched while we were away.
       const watched = this.#book.watchFrom(incident, this.#planOf(incident), nowMs);
@@ -550,18 +561,23 @@ export class RuleEngine {
 
   /** What the new rules, windows and dependencies make of what is open. */
   #reload(nowMs: number, draft: Draft): void {
-    this.#adopt(nowMs, draft);
+    this.#adopt(nowMs);
     for (const incident of this.memory.incidents()) {
       this.#considerLater(incident.id, nowMs, draft);
     }
   }
 
-  /** Goes on with the incidents of these rules; those of others are over without a word. */
-  #adopt(nowMs: number, draft: Draft): void {
+  /**
+   * Goes on with the incidents of these rules; those of others are over without a word. Whoever
+   * calls looks again at all that stay, for what is over may have held them.
+   */
+  #adopt(nowMs: number): void {
     for (const incident of this.memory.incidents()) {
       const plan = this.#plans.get(incident.rule);
       if (plan === undefined || plan.pacing.groupBy !== incident.by) {
-        this.#close({ ...incident, dueAtMs: undefined }, "forgotten", nowMs, draft);
+        const over = { ...incident, dueAtMs: undefined };
+        this.memory.close({ incident: over, atMs: nowMs, closing: "forgotten" });
+        this.#suppression.remove(incident.id);
       }
     }
     for (const incident of this.memory.incidents()) {

@@ -198,17 +198,22 @@ export interface ProcessStanding {
   readonly state: ProcessState;
   /** Of one that has ended: whether that was expected. */
   readonly expected?: boolean;
+  /** Since when, as far as that is known. */
+  readonly sinceMs?: number;
 }
 
-/** The process in the state that it is in, whatever events have come; the same if it was known. */
+/**
+ * The process in the state that it is in, whatever events have come; the same if it was known. It
+ * has failed at `failedAtMs`, so that it is well since a later time.
+ */
 export function memberStanding(
   member: Member,
-  { state, expected }: ProcessStanding,
-  nowMs: number,
-) {
+  { state, expected, sinceMs = Infinity }: ProcessStanding,
+  { failedAtMs, nowMs }: { readonly failedAtMs: number; readonly nowMs: number },
+): Member {
   const how = settlingOf(state, expected === true);
   if (member.state === state && member.settled?.how === how) return member;
-  return withState(member, { state, how }, nowMs);
+  return withState(member, { state, how }, Math.min(nowMs, Math.max(sinceMs, failedAtMs)));
 }
 
 /** An operator's stop and an expected exit are no failure; only RUNNING is really well. */

@@ -196,10 +196,11 @@ export class IncidentBook {
   compare(standing: ReadonlyMap<string, ProcessStanding>, nowMs: number): string[] {
     return this.#memory.incidents().map(({ id }) => id).filter((id) => {
       let changed = false;
+      const { eventAtMs: failedAtMs } = this.#memory.byId(id)!;
       for (const [key, member] of this.#memory.membersOf(this.#memory.byId(id)!)) {
         const now = standing.get(key);
         if (now === undefined) continue;
-        const right = memberStanding(member, now, nowMs);
+        const right = memberStanding(member, now, { failedAtMs, nowMs });
         if (right === member) continue;
         this.#replaceMember(this.#memory.byId(id)!, member, right, false);
         changed = true;

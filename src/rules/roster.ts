@@ -30,7 +30,7 @@ export interface KnownProcess {
   readonly restarts: number;
   /** How it ended the last time. */
   readonly exit?: Exit;
-  /** Whether its last exit had one of its exitcodes. */
+  /** Of one that is EXITED: whether that was one of its exitcodes. */
   readonly expected?: boolean;
   /** supervisord's name of the last event about it, and when that was. */
   readonly lastEvent?: string;
@@ -122,6 +122,7 @@ export function afterEvent(
     ...(startedAtS !== undefined && { startedAtS }),
     restarts: (known?.restarts ?? 0) + (endsByItself && isNews ? 1 : 0),
     ...(exit !== undefined && { exit }),
+    ...(event.kind === "process_exited" && { expected: event.expected }),
     lastEvent: event.origin.eventname,
     lastEventAtMs: atMs,
   };

@@ -35,6 +35,8 @@ export interface Remembered {
   }[];
   readonly tallies: readonly Tally[];
   readonly silences: readonly Silence[];
+  /** So much of what is stored could not be read; absent: all could. */
+  readonly unreadable?: number;
   /**
    * What is of use for seconds only, and so is not stored: who has failed lately, and whether
    * supervisord shuts down.
@@ -142,6 +144,21 @@ export class RuleMemory {
     this.stopping = remembered.stopping ?? false;
     this.lastMs = lastTimeOf(remembered);
     this.wasWritten();
+  }
+
+  /** Takes in what was stored before; what is remembered already goes before it. */
+  takeIn({ incidents, tallies, silences }: Remembered): void {
+    for (const { incident, members } of incidents) {
+      if (this.incident(incident.rule, incident.key) !== undefined) continue;
+      for (const member of members) this.putMember(incident, member);
+      this.putIncident(incident);
+    }
+    for (const tally of tallies) {
+      if (this.#tallies.get(tally) === undefined) this.putTally(tally);
+    }
+    for (const silence of silences) {
+      if (!this.#silences.has(silence.id)) this.putSilence(silence);
+    }
   }
 
   /** Everything, as it would be stored. */
@@ -376,7 +393,7 @@ function shiftedMember(member: Member, byMs: number): Member {
 }
 
 function shiftedIncident(incident: Incident, byMs: number): Incident {
-  const { told, dueAtMs } = incident;
+  const { told, acknowledged, dueAtMs, watchedFromMs } = incident;
   return {
     ...incident,
     startedAtMs: incident.startedAtMs + byMs,
@@ -384,6 +401,8 @@ function shiftedIncident(incident: Incident, byMs: number): Incident {
     gatherUntilMs: incident.gatherUntilMs + byMs,
     wellUntilMs: incident.wellUntilMs + byMs,
     ...(dueAtMs !== undefined && { dueAtMs: dueAtMs + byMs }),
+    ...(watchedFromMs !== undefined && { watchedFromMs: watchedFromMs + byMs }),
+    ...(acknowledged && { acknowledged: { ...acknowledged, atMs: acknowledged.atMs + byMs } }),
     ...(told && {
       told: {
         ...told,

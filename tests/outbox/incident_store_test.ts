@@ -1,5 +1,6 @@
 // The memory of the rules in a real file: what is written is what is read at the next start.
 
+import { DatabaseSync } from "node:sqlite";
 import type { Incident, Member } from "../../src/rules/incident.ts";
 import type { Changes, Tally } from "../../src/rules/rule_memory.ts";
 import { type Beside, Outbox } from "../../src/outbox/outbox.ts";
@@ -119,9 +120,10 @@ Deno.test("IncidentStore forgets what is over, ended or forgotten", () => {
 Deno.test("IncidentStore keeps nothing beside everything", () => {
   const outbox = Outbox.open(":memory:", { nowMs: NOW });
   outbox.enqueue([], NOW, rules(EVERYTHING));
-  outbox.enqueue([], NOW, rules({ isAll: true, incidents: [incident("b")] }));
+  const members = [{ incident: "b", member: MEMBER }];
+  outbox.enqueue([], NOW, rules({ isAll: true, incidents: [incident("b")], members }));
   const { incidents, tallies, silences } = outbox.incidents.remembered();
-  assertEquals(incidents.map(({ incident, members }) => [incident.id, members]), [["b", []]]);
+  assertEquals(incidents.map(({ incident, members }) => [incident.id, members]), [["b", [MEMBER]]]);
   assertEquals([tallies, silences], [[], []]);
   outbox.close();
 });
@@ -153,5 +155,45 @@ Deno.test("Outbox.sweep() forgets incidents that have been over for long", () =>
   do steps.push(outbox.sweep(retention, NOW)); while (steps.at(-1)! > 0);
   assertEquals(steps, [100, 100, 50, 0]);
   assertEquals(outbox.incidents.remembered().incidents.map(({ incident }) => incident.id), ["a"]);
+  outbox.close();
+});
+
+Deno.test("IncidentStore leaves out what is not whole, and counts it", () => {
+  using folder = new Folder();
+  const path = folder.file("superbell.db");
+  const outbox = Outbox.open(path, { nowMs: NOW });
+  const settled = { how: "running", atMs: NOW } as const;
+  const other = { process: { group: "web", name: "other" }, state: "RUNNING", settled } as const;
+  outbox.enqueue(
+    [],
+    NOW,
+    rules({
+      ...EVERYTHING,
+      incidents: [incident("a", { members: 7, unsettled: 0 }), incident("of nobody")],
+      members: [{ incident: "a", member: MEMBER }, { incident: "a", member: other }],
+    }),
+  );
+  const writer = new DatabaseSync(path);
+  const wrong = ["null", "7", "{}", "[]", "garbage", '{"id":"w","rule":"r","key":"k"}'];
+  for (const [index, json] of wrong.entries()) {
+    const id = `w${index}`;
+    writer.prepare(
+      "insert into incident (id, rule, key, started_at_ms, incident) values (?, 'r', 'k', 0, ?)",
+    )
+      .run(id, json);
+    writer.prepare("insert into incident_process values ('a', 'w', ?, ?)").run(id, json);
+    writer.prepare("insert into tally values ('w', ?, ?)").run(id, json);
+    writer.prepare("insert into silence values (?, 0, ?)").run(id, json);
+  }
+  // A silence that never ends.
+  writer.prepare("insert into silence values ('ever', 0, ?)")
+    .run(JSON.stringify({ ...SILENCE, untilMs: 1e18 }));
+  writer.close();
+  const { incidents, tallies, silences, unreadable } = outbox.incidents.remembered();
+  assertEquals(incidents, [{
+    incident: incident("a", { members: 2, unsettled: 1 }),
+    members: [MEMBER, other],
+  }]);
+  assertEquals([tallies, silences, unreadable], [[TALLY], [SILENCE], 4 * wrong.length + 2]);
   outbox.close();
 });

@@ -141,6 +141,7 @@ Deno.test("subscriptionsFor() names what the rules need, each once, and the sign
   assertEquals(subscriptionsFor([rule(["crash", "exit"]), rule(["fatal", "tick"])]), [
     "PROCESS_STATE",
     "SUPERVISOR_STATE_CHANGE",
+    "REMOTE_COMMUNICATION",
     "TICK_60",
   ]);
 });

@@ -540,3 +540,27 @@ function act(model: SupervisordModel, random: Random): void {
       return model.start(index);
   }
 }
+
+Deno.test("differences() takes over whether an end was expected, and believes the event first", () => {
+  const takenOver = (known: KnownProcess | undefined, expected: boolean) => {
+    const asked = rosterOf(known);
+    const look = { infos: [infoAs("EXITED", { expected })], log: new Map() };
+    const { changed } = differences({
+      before: asked,
+      asked,
+      now: asked,
+      look,
+      isGap: false,
+      isFirst: true,
+      isNewRun: false,
+      supervisorRun: "run",
+      server: "supervisor",
+      atMs: NOW_MS,
+    });
+    return changed.map((process) => process.expected);
+  };
+  assertEquals(takenOver(undefined, true), [true]);
+  assertEquals(takenOver(knownAs("EXITED"), true), [true]);
+  assertEquals(takenOver(knownAs("EXITED", { expected: false, startedAtS: 1 }), true), [false]);
+  assertEquals(takenOver(knownAs("EXITED", { expected: true }), false), [true]);
+});

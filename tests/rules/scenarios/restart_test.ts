@@ -168,3 +168,53 @@ scenario(
   12m30s                 => resolved running web:b, down 11m59s
 `,
 );
+
+scenario(
+  "what another rule's incident held is told after a restart without that rule",
+  "rules: [{ on: fatal, where: { process: 'db:*' } }, " +
+    "{ on: crash, where: { process: 'web:*' }, suppressed_by: 'db:*', group_wait: 0s }]",
+  `
+  0s     db:main FATAL    => firing fatal db:main by r1
+  1s     web:api EXITED   => (r2: suppressed)
+  1m     superbell restarts with another configuration
+  1m30s                   => firing crash web:api by r2, since 1m29s, held: suppressed
+`,
+  "rules: [{ on: fatal, name: other, where: { process: 'cache:*' } }, " +
+    "{ on: crash, where: { process: 'web:*' }, suppressed_by: 'db:*', group_wait: 0s }]",
+);
+
+scenario(
+  "a silence that a clock set forth has ended holds nothing longer",
+  ON,
+  `
+  0s   silence web:* for 1h
+  1m   web:api FATAL     => (silenced)
+  2m   the clock is set forth by 3h
+  2m                     => firing fatal web:api, since 1m, held: silenced
+`,
+);
+
+scenario(
+  "a clock set back after a restart delays no end",
+  ON,
+  `
+  0s    web:api EXITED   => firing crash web:api
+  1m    superbell restarts
+  2m    web:api RUNNING
+  125s  the clock is set back by 3h
+  126s  web:api EXITED   => (already-told)
+  127s  web:api RUNNING
+  157s                   => resolved running web:api, down 2m7s, ended 2 times
+`,
+);
+
+scenario(
+  "ends that were told of a process that is gone count no more when it comes back",
+  ON,
+  `
+  0s   web:api EXITED    => firing crash web:api
+  1s   web:api EXITED    => (already-told)
+  2s   only db:main is there
+  1m   web:api EXITED    => firing crash web:api
+`,
+);

@@ -141,8 +141,12 @@ function play(
       said.push(`${time} ${what}`);
       continue;
     }
-    if (what === "superbell restarts") {
+    if (what.startsWith("superbell restarts")) {
       away = false;
+      if (what.endsWith(" with another configuration")) {
+        assert(next !== undefined, "which one?");
+        options = engineOptions(next);
+      }
       engine = new RuleEngine(
         options,
         new RuleMemory(JSON.parse(JSON.stringify(rows.remembered()))),
@@ -247,7 +251,7 @@ function inputsOf(
   engine: RuleEngine,
   nowMs: number,
 ): Input[] {
-  if (what === "superbell restarts") return [{ kind: "start" }];
+  if (what.startsWith("superbell restarts")) return [{ kind: "start" }];
   if (what === "another configuration") return [{ kind: "reload" }];
   const event = (eventname: string, payload: string): Input => ({
     kind: "event",
