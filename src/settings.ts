@@ -114,6 +114,11 @@ export interface LoadOptions {
   readonly readFile?: (path: string) => FileRead;
   /** False for a command that sends nothing: a secret that it cannot see is no problem. */
   readonly needsSecrets?: boolean;
+  /**
+   * For a command that only looks into state_dir: told the problems, if there are any, in place of
+   * a ConfigError, unless state_dir is one of them. What has a problem is as if it were not there.
+   */
+  readonly onProblems?: (problems: readonly Problem[]) => void;
 }
 
 /** Reads the settings from a file. Throws a ConfigError that holds every problem. */
@@ -135,7 +140,7 @@ export function loadSettings(
   const settings = parseSettings(text, {
     path,
     ...options,
-    readFile: (named) => asSecretFile(readFile(named)),
+    readFile: (named) => asSecretFile(readFile(named), named),
   });
   return { ...settings, warnings: [...settings.warnings, ...exposedSecrets(file.mode, settings)] };
 }
@@ -146,6 +151,8 @@ export interface SettingsContext extends SecretSources {
   readonly path: string;
   /** @default true */
   readonly needsSecrets?: boolean;
+  /** As in LoadOptions. */
+  readonly onProblems?: ((problems: readonly Problem[]) => void) | undefined;
 }
 
 /** The settings and, for exposedSecrets, whether a secret stands in the file itself. */
@@ -209,7 +216,10 @@ export function parseSettings(text: string, context: SettingsContext): ParsedSet
   }
   if (reading.problems.length > 0) {
     const problems = [...slips(text), ...inFileOrder(reading.problems, root)];
-    throw new ConfigError(context.path, problems);
+    if (context.onProblems === undefined || problems.some(({ path }) => path === "state_dir")) {
+      throw new ConfigError(context.path, problems);
+    }
+    context.onProblems(problems);
   }
   const redactor = new Redactor(reading.secrets);
   return {
@@ -513,7 +523,7 @@ function inFileOrder(problems: readonly Problem[], root: unknown): Problem[] {
 
 /** Warns of secrets that every user of the host can read. */
 function exposedSecrets(mode: number | null, settings: ParsedSettings): Problem[] {
-  if (!settings.holdsLiteralSecret || mode === null || (mode & 0o004) === 0) return [];
+  if (!settings.holdsLiteralSecret || !mayAllRead(settings.path, mode)) return [];
   const message = "holds a secret and can be read by every user of this host; " +
     `chmod 600 it, or write { env: NAME } or { file: PATH } instead of the secret`;
   return [{ path: "", message }];
@@ -527,9 +537,24 @@ function decodeUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-function asSecretFile(file: FileRead): ReturnType<SecretSources["readFile"]> {
+function asSecretFile(file: FileRead, path: string): ReturnType<SecretSources["readFile"]> {
   if ("why" in file) return file;
-  return { text: new TextDecoder().decode(file.bytes), exposed: ((file.mode ?? 0) & 0o004) !== 0 };
+  return { text: new TextDecoder().decode(file.bytes), exposed: mayAllRead(path, file.mode) };
+}
+
+/** Whether every user can read the file: by its own mode, and through all folders above it. */
+function mayAllRead(path: string, mode: number | null): boolean {
+  if (((mode ?? 0) & 0o004) === 0) return false;
+  try {
+    let folder = Deno.realPathSync(path);
+    while (folder !== "/" && folder !== "") {
+      folder = folder.slice(0, folder.lastIndexOf("/")) || "/";
+      if (((Deno.statSync(folder).mode ?? 0o001) & 0o001) === 0) return false;
+    }
+  } catch {
+    // It was there a moment ago; the mode alone must do.
+  }
+  return true;
 }
 
 function readFromDisk(path: string): FileRead {

@@ -330,8 +330,12 @@ for (const [what, text, mode, warnings] of MODES) {
     using folder = new Folder();
     const secret = folder.write("secret", "https://example.com/from-a-file\n");
     const path = folder.write("superbell.yaml", text.replace("FILE", secret), mode);
-    const settings = load(path, { HOOK: "https://example.com/from-env" });
-    assertEquals(settings.warnings.map(({ message }) => message), warnings);
+    const messages = () =>
+      load(path, { HOOK: "https://example.com/from-env" }).warnings.map(({ message }) => message);
+    Deno.chmodSync(folder.path, 0o711);
+    assertEquals(messages(), warnings);
+    Deno.chmodSync(folder.path, 0o700); // nobody else comes to the file
+    assertEquals(messages(), []);
   });
 }
 

@@ -37,7 +37,7 @@ const en: IncidentWords = {
   over: {
     running: "is running again",
     exited: "has ended as expected",
-    stopped: "was stopped by hand",
+    stopped: "was stopped",
     removed: "was removed",
   },
   stable: "is stable again",
@@ -69,7 +69,7 @@ const zh: IncidentWords = {
   over: {
     running: "已恢复运行",
     exited: "已正常退出",
-    stopped: "已被手动停止",
+    stopped: "已停止",
     removed: "已移除",
   },
   stable: "已恢复稳定",

@@ -223,7 +223,9 @@ const zh: Words = {
   duration: (durationMs) => twoUnits(durationMs, [" 天", " 小时", " 分钟", " 秒"], " "),
   tail: (stream) => `${stream} 最后几行`,
   lateTail: (stream) => `${stream} 最后几行（进程已重新运行，可能含新的输出）`,
-  title: (subject, happened, where) => `${subject} ${happened}，主机 ${where}`,
+  // A blank stands between Chinese and Latin letters, not between Chinese ones.
+  title: (subject, happened, where) =>
+    `${subject}${/\p{Script=Han}$/u.test(subject) ? "" : " "}${happened}，主机 ${where}`,
   host: "主机",
   process: "进程",
   group: "进程组",

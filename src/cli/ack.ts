@@ -8,7 +8,7 @@ import { namePattern } from "../rules/parse.ts";
 import { MAX_REQUEST_CHARS } from "../rules/request.ts";
 import { ask, askerOf, looking } from "./ask.ts";
 import { type Command, parseOptions, print, printError, UsageError } from "./command.ts";
-import { settingsFrom } from "./config_file.ts";
+import { settingsToLook } from "./config_file.ts";
 import { subjectOf } from "./incident_text.ts";
 import { columns, oneLine } from "./table.ts";
 
@@ -37,7 +37,7 @@ opened; 2 usage or configuration.
     if (by.length > MAX_REQUEST_CHARS || reason.length > MAX_REQUEST_CHARS) {
       throw new UsageError(`--by and --reason take at most ${MAX_REQUEST_CHARS} characters`);
     }
-    const settings = settingsFrom(options, { needsSecrets: false });
+    const settings = settingsToLook(options);
     const open = looking(settings, (outbox) => new StoredIncidents(outbox).open());
     if (open.length === 0) {
       const words = options.words.filter((word) => word !== "all");

@@ -9,7 +9,7 @@ import { print, printError } from "./command.ts";
 import { oneLine } from "./table.ts";
 import { damageSentence, listenerOf, visiting } from "./visit.ts";
 
-/** The listener looks twice a second. */
+/** The listener looks once a second. */
 const WAIT_MS = 3000;
 const LOOK_EVERY_MS = 50;
 
@@ -26,7 +26,8 @@ export function looking<Value>(settings: Settings, work: (outbox: Connection) =>
 /** Who asks: the login name, also behind sudo. */
 export function askerOf(by: string | undefined): string {
   const env = (name: string) => Deno.env.get(name) || undefined;
-  return by ?? env("SUDO_USER") ?? env("USER") ?? env("LOGNAME") ?? "somebody";
+  return by ?? env("SUDO_USER") ?? env("USER") ?? env("LOGNAME") ??
+    (Deno.uid() === 0 ? "root" : "somebody");
 }
 
 /**

@@ -1,7 +1,8 @@
 // Which configuration file: -c, else $SUPERBELL_CONFIG, else ./superbell.yaml, else /etc.
 
+import type { Problem } from "../config/problem.ts";
 import { loadSettings, type Settings } from "../settings.ts";
-import { type Options, UsageError } from "./command.ts";
+import { count, type Options, printError, UsageError } from "./command.ts";
 
 const CANDIDATES = ["superbell.yaml", "/etc/superbell.yaml"] as const;
 
@@ -38,4 +39,25 @@ export function settingsFrom(
   { needsSecrets }: { readonly needsSecrets: boolean },
 ): Settings {
   return loadSettings(configPath(options), { env: (name) => Deno.env.get(name), needsSecrets });
+}
+
+/**
+ * The settings for a command that looks into state_dir, also while the file has problems: then the
+ * listener may run on with an older one, and people want to know.
+ */
+export function settingsToLook(options: Options): Settings {
+  const path = configPath(options);
+  const found: Problem[] = [];
+  const settings = loadSettings(path, {
+    env: (name) => Deno.env.get(name),
+    needsSecrets: false,
+    onProblems: (problems) => found.push(...problems),
+  });
+  if (found.length > 0) {
+    printError(
+      `"${path}" has ${count(found, "problem")} (superbell check tells them); this is about its ` +
+        `state_dir, "${settings.stateDir}"`,
+    );
+  }
+  return settings;
 }

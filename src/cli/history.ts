@@ -10,7 +10,7 @@ import { namePattern } from "../rules/parse.ts";
 import type { Settings } from "../settings.ts";
 import { looking } from "./ask.ts";
 import { type Command, type Options, parseOptions, print, UsageError } from "./command.ts";
-import { settingsFrom } from "./config_file.ts";
+import { settingsToLook } from "./config_file.ts";
 import { drawTimeline, glyphsFor } from "./history_timeline.ts";
 import { incidentDocument } from "./incident_document.ts";
 import { acknowledgedText, CLOSING_WORDS, subjectOf, toldText } from "./incident_text.ts";
@@ -47,7 +47,7 @@ Exit codes: 0; 1 the outbox cannot be read; 2 usage or configuration.
       strings: ["process", "rule", "since", "width"],
       flags: ["json"],
     });
-    const settings = settingsFrom(options, { needsSecrets: false });
+    const settings = settingsToLook(options);
     const here = { nowMs: Date.now(), timeZone: settings.timeZone };
     const sinceMs = parseSince("since", options.string("since") ?? "1d", here);
     if (sinceMs >= here.nowMs) throw new UsageError("--since lies ahead");

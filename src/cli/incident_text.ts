@@ -43,7 +43,7 @@ export function acknowledgedText({ incident: { acknowledged } }: StoredIncident)
 export const CLOSING_WORDS: Readonly<Record<Closing, string>> = {
   running: "runs again",
   exited: "ended as expected",
-  stopped: "stopped by hand",
+  stopped: "stopped",
   removed: "was removed",
   untold: "over before it was told",
   forgotten: "no rule tells of it any more",

@@ -211,12 +211,25 @@ async function deafness(
 function supervisorRun(): string {
   try {
     const boot = Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim();
-    const stat = Deno.readTextFileSync(`/proc/${Deno.ppid}/stat`);
-    const startedAt = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
-    return `${boot} ${Deno.ppid} ${startedAt}`;
+    const pid = supervisordPid();
+    return `${boot} ${pid} ${statOf(pid)[19]}`;
   } catch {
     return crypto.randomUUID();
   }
+}
+
+/** Our parent, or the supervisord above it: command= may hold a shell that starts us. */
+function supervisordPid(): number {
+  for (let pid = Deno.ppid; pid > 1; pid = Number(statOf(pid)[1])) {
+    if (Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes("supervisord")) return pid;
+  }
+  return Deno.ppid;
+}
+
+/** The fields of /proc/PID/stat behind the name, which may hold blanks: state, parent, … */
+function statOf(pid: number): string[] {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
 function tellDamage({ what, bytes, sample }: Damage, log: Log): void {

@@ -22,7 +22,7 @@ import {
   printError,
   UsageError,
 } from "./command.ts";
-import { settingsFrom } from "./config_file.ts";
+import { settingsToLook } from "./config_file.ts";
 import { columns, oneLine, withoutControls } from "./table.ts";
 import { damageSentence, listenerOf, outboxPath, visiting } from "./visit.ts";
 
@@ -65,7 +65,7 @@ outbox is damaged or cannot be opened; 2 usage or configuration.
     if (act === undefined) {
       throw new UsageError(`unknown action "${action}"; ${suggest(action, Object.keys(actions))}`);
     }
-    const settings = settingsFrom(options, { needsSecrets: false });
+    const settings = settingsToLook(options);
     const job = {
       options,
       settings,

@@ -19,7 +19,7 @@ import {
   printError,
   UsageError,
 } from "./command.ts";
-import { settingsFrom } from "./config_file.ts";
+import { settingsToLook } from "./config_file.ts";
 import { readSilences, type SeenSilence, silenceCells, silenceDocument } from "./silence_report.ts";
 import { columns, oneLine } from "./table.ts";
 import { type Here, parseUntil } from "./when.ts";
@@ -56,7 +56,7 @@ Exit codes: 0; 1 no such silence, the listener does not answer, or the outbox ca
     if (act === undefined) {
       throw new UsageError(`unknown action "${action}"; ${suggest(action, Object.keys(actions))}`);
     }
-    const settings = settingsFrom(options, { needsSecrets: false });
+    const settings = settingsToLook(options);
     const here = { nowMs: Date.now(), timeZone: settings.timeZone };
     return await act({ options, settings, words, here });
   },

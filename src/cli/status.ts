@@ -2,7 +2,7 @@
 // what to do about it, on one screen.
 
 import { type Command, parseOptions, print, printError } from "./command.ts";
-import { settingsFrom } from "./config_file.ts";
+import { settingsToLook } from "./config_file.ts";
 import { statusDocument } from "./status_document.ts";
 import { readReport } from "./status_report.ts";
 import { advise, describeReport } from "./status_text.ts";
@@ -28,7 +28,7 @@ configuration.
 `,
   run(args) {
     const options = parseOptions(args, { flags: ["all", "json"] });
-    const report = readReport(settingsFrom(options, { needsSecrets: false }), Date.now());
+    const report = readReport(settingsToLook(options), Date.now());
     if (options.flag("json")) print(JSON.stringify(statusDocument(report), undefined, 2));
     else {
       print(describeReport(report, options.flag("all") ? "all" : "screen").join("\n"));

@@ -94,8 +94,8 @@ const TITLES: readonly (readonly [string, Alert, string, string])[] = [
   [
     "a stop by hand",
     about({ kind: "resolved", settling: "stopped", downMs: 5000 }),
-    "web:api was stopped by hand on web-01, was down for 5s",
-    "web:api 已被手动停止，主机 web-01，故障持续 5 秒",
+    "web:api was stopped on web-01, was down for 5s",
+    "web:api 已停止，主机 web-01，故障持续 5 秒",
   ],
 ];
 

@@ -158,6 +158,7 @@ Deno.test("superbell check is content with a good configuration and says what it
 
 Deno.test("superbell check warns of a secret that everybody can read, without showing it", async () => {
   using folder = new Folder();
+  Deno.chmodSync(folder.path, 0o755);
   const { code, stderr, stdout } = await superbell(["check", "-c", configIn(folder, 0o644)], env);
   assertEquals(code, 0);
   assertStringIncludes(stderr, "holds a secret and can be read by every user of this host");
@@ -566,6 +567,27 @@ Deno.test("superbell status prints the screen, and --json the same for programs"
     (await status("--al")).stderr.split("\n")[0],
     'superbell status: unknown option --al; did you mean "--all"?',
   );
+});
+
+Deno.test("the commands that look into state_dir do so although the rest has problems", async () => {
+  using folder = new Folder();
+  const state = folder.file("state");
+  Deno.mkdirSync(state);
+  Outbox.open(`${state}/superbell.db`, { nowMs: 0 }).close();
+  const text = `state_dir: ${state}\nchannels:\n  hook: { type: webhok }\nrules: 7\n`;
+  const config = folder.write("superbell.yaml", text);
+  for (
+    const command of [["status"], ["outbox", "list"], ["history"], ["silence", "list"], ["ack"]]
+  ) {
+    const { code, stderr } = await superbell([...command, "-c", config]);
+    assertEquals([command, code], [command, 0], stderr);
+    assertStringIncludes(stderr, `"${config}" has 5 problems (superbell check tells them)`);
+    assertStringIncludes(stderr, `"${state}"`);
+  }
+  const unknown = folder.write("other.yaml", "state_dir: relative\nchannels: {}\nrules: []\n");
+  const { code, stderr } = await superbell(["status", "-c", unknown]);
+  assertEquals(code, 2);
+  assertStringIncludes(stderr, "state_dir: ");
 });
 
 Deno.test("superbell status exits 1 and says what would help when the outbox cannot be read", async () => {

@@ -72,7 +72,10 @@ Deno.test("superbell check: a good configuration, warnings, and every problem at
   const found = await superbell(["check", "-c", good]);
   assertEquals([found.code, found.stderr], [0, ""]);
   assertStringIncludes(found.stdout, `${good}: no problems; 1 channel, 1 rule\n`);
-  assertStringIncludes(found.stdout, "events=PROCESS_STATE,SUPERVISOR_STATE_CHANGE,REMOTE_COMMUNICATION,TICK_60\n");
+  assertStringIncludes(
+    found.stdout,
+    "events=PROCESS_STATE,SUPERVISOR_STATE_CHANGE,REMOTE_COMMUNICATION,TICK_60\n",
+  );
 
   const bad = place.write(
     "bad.yaml",

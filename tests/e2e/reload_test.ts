@@ -237,9 +237,11 @@ Deno.test("SIGHUP between events, while old deliveries hang and at the end costs
     return Response.json({ ok: true });
   });
   using folder = new Folder();
-  const save = (timeout: number) =>
-    folder.write(
-      "superbell.yaml",
+  // Renamed, for a signal may meet a file that is half written.
+  const save = (timeout: number) => {
+    const path = `${folder.path}/superbell.yaml`;
+    const half = folder.write(
+      "superbell.yaml.new",
       `
 state_dir: ${folder.path}/state
 shutdown_window: 500ms
@@ -249,6 +251,9 @@ rules:
   - { name: crash, on: [crash], to: [hook] }
 `,
     );
+    Deno.renameSync(half, path);
+    return path;
+  };
   try {
     await using listener = new PipedListener(save(100));
     await listener.ready(1);
