@@ -225,7 +225,8 @@ function factsOf(
   add(words.waiting, trouble?.waiting);
   add(words.givenUp, trouble?.givenUp);
   add(words.fallback, trouble?.fallback);
-  add(words.event, alert.eventname);
+  // That it is over is not what the event of its beginning says.
+  if (alert.incident?.kind !== "resolved") add(words.event, alert.eventname);
   add(words.fromState, alert.fromState);
   add(words.tries, alert.tries);
   add(words.time, timeOf(alert.atMs));

@@ -177,6 +177,8 @@ const en: Words = {
   incident: INCIDENT_WORDS.en,
 };
 
+const NEW_CONFIGURATION = "superbell 的新配置";
+
 const zh: Words = {
   happened: {
     crash: "意外退出",
@@ -223,9 +225,9 @@ const zh: Words = {
   duration: (durationMs) => twoUnits(durationMs, [" 天", " 小时", " 分钟", " 秒"], " "),
   tail: (stream) => `${stream} 最后几行`,
   lateTail: (stream) => `${stream} 最后几行（进程已重新运行，可能含新的输出）`,
-  // A blank stands between Chinese and Latin letters, not between Chinese ones.
+  // The blank shows where a name ends; our own words need none.
   title: (subject, happened, where) =>
-    `${subject}${/\p{Script=Han}$/u.test(subject) ? "" : " "}${happened}，主机 ${where}`,
+    `${subject}${subject === NEW_CONFIGURATION ? "" : " "}${happened}，主机 ${where}`,
   host: "主机",
   process: "进程",
   group: "进程组",
@@ -259,7 +261,7 @@ const zh: Words = {
   note: "说明",
   reconciled: "事后查得，supervisord 未发送该事件",
   assumed: "事后查得，仅为推测：supervisord 未发送该事件，其日志也没有退出原因",
-  newConfiguration: "superbell 的新配置",
+  newConfiguration: NEW_CONFIGURATION,
   oldStays: "原配置继续有效；此时重启会失败",
   raiseBuffer: "superbell 配置段的 buffer_size= 太小，请调大",
   insteadOf: (channel, reason) => `代替通道 ${channel} 发送：${reason}`,

@@ -72,6 +72,74 @@ Deno.test("the messages about real ends are the approved ones", async () => {
   assertEquals(approvedNames("real"), [...texts.keys()].sort());
 });
 
+/** The incidents of this test end within seconds. */
+const INCIDENTS = CONFIG.replace(
+  /rules:[^]*/,
+  `rules:
+  - { name: ends, on: [crash, fatal], where: { process: "!flaky" }, resolve_after: 1s, to: [zh, en] }
+  - name: flaky
+    on: [flapping]
+    where: { process: flaky }
+    flapping: { exits: 3, within: 1m, stable_after: 2s }
+    to: [zh, en]
+`,
+);
+
+/** Both go on running once the file is there; nothing is ever wrong with the others. */
+const UNTIL_MENDED = `test -e {dir}/mended && exec sleep 1000; sleep 0.5; exit 7`;
+const GONE = program("gone", "/bin/sleep 1000");
+const LATER = program("flaky", `/bin/sh -c "${UNTIL_MENDED}"`, "autorestart=true") +
+  program("back", `/bin/sh -c "${UNTIL_MENDED}"`) +
+  program("restarted", "/bin/sleep 1000") +
+  GONE;
+
+Deno.test("the messages of real incidents are the approved ones, and an operator's hand makes none", async () => {
+  await using supervisord = await startSupervisord({
+    config: INCIDENTS,
+    programs: LATER,
+    files: { record: RECORDER },
+    identifier: "web-01 main",
+  });
+  const until = (what: string, count: number) =>
+    supervisord.until(what, () => {
+      const found = incidentTextsOf(recordedCalls(supervisord.dir), supervisord.dir);
+      return found.size === count ? found : undefined;
+    });
+  for (const name of ["restarted", "gone", "back", "flaky"]) await supervisord.ctl("start", name);
+  await until("a crash, and a process that keeps ending", 4);
+  await supervisord.ctl("restart", "restarted");
+  await supervisord.ctl("stop", "restarted");
+  const path = `${supervisord.dir}/programs.conf`;
+  Deno.writeTextFileSync(path, Deno.readTextFileSync(path).replace(GONE, ""));
+  await supervisord.ctl("update");
+  assertEquals((await supervisord.ctl("status", "gone")).stdout.includes("no such process"), true);
+  Deno.writeTextFileSync(`${supervisord.dir}/mended`, "");
+  await supervisord.ctl("start", "back");
+  const texts = await until("that both run again", 8);
+  for (const [name, text] of texts) assertApproved(`incidents/${name}`, text);
+  assertEquals(approvedNames("incidents"), [...texts.keys()].sort());
+});
+
+/** The texts by process, what of the incident they are, and language. */
+function incidentTextsOf(calls: readonly RecordedCall[], dir: string): Map<string, string> {
+  return new Map(calls.map(({ args, document }) => {
+    const text = withoutChance(document.text, dir);
+    const kind = document.incident?.kind;
+    return [
+      [document.process?.name, kind, args[0]].join("."),
+      kind === "resolved" ? withoutCounts(text) : text,
+    ];
+  }));
+}
+
+/** The text with names in place of how long it took and how often it ended until it was mended. */
+function withoutCounts(text: string): string {
+  return text.replace(/^(Down for: |故障时长：).*$/gm, "$1DURATION")
+    .replace(/(was down for |故障持续 )\d+(?:\w+| 秒)/g, "$1DURATION")
+    .replace(/^(Ended: |退出次数：)\d+$/gm, "$1COUNT")
+    .replace(/(ended |退出 )\d+( times| 次)/g, "$1COUNT$2");
+}
+
 /** The texts by process, word and language. */
 function textsOf(calls: readonly RecordedCall[], dir: string): Map<string, string> {
   const named = calls.map(({ args, document }): [string, string] => [
