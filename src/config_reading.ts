@@ -1,9 +1,9 @@
-// Reads the configuration while superbell runs. A file may lie on a server that hangs, so that
-// files are read in the background: no event waits for them.
+// Reads the configuration while superbell runs, in the background: no event waits for a file.
 
 import { createHash } from "node:crypto";
 import { ConfigError } from "./config/problem.ts";
-import { type FileRead, loadSettings, type Settings, whyUnreadable } from "./settings.ts";
+import { type FileRead, readInBackground } from "./file_read.ts";
+import { loadSettings, type Settings } from "./settings.ts";
 
 /** What files hold, as far as it can be compared. */
 export interface FileContent {
@@ -26,12 +26,9 @@ export interface ConfigSource {
   readonly env: (name: string) => string | undefined;
 }
 
-/** A file that takes longer cannot be read. */
-const READ_TIMEOUT_MS = 10_000;
-
 /** Reads the configuration and every file that it names. Never rejects. */
 export async function readConfiguration({ path, env }: ConfigSource): Promise<ConfigReading> {
-  const reads = new Map([[path, await readFile(path)]]);
+  const reads = new Map([[path, await readInBackground(path)]]);
   while (true) {
     // Which files it names is known when it has been read: those are read then, and it once more.
     const missing = new Set<string>();
@@ -64,21 +61,8 @@ function load(path: string, options: Parameters<typeof loadSettings>[1]): Settin
 }
 
 async function readAll(files: readonly string[]): Promise<Map<string, FileRead>> {
-  const reads = files.map(async (file) => [file, await readFile(file)] as const);
+  const reads = files.map(async (file) => [file, await readInBackground(file)] as const);
   return new Map(await Promise.all(reads));
-}
-
-async function readFile(path: string): Promise<FileRead> {
-  const signal = AbortSignal.timeout(READ_TIMEOUT_MS);
-  try {
-    const [bytes, { mode }] = await Promise.all([
-      Deno.readFile(path, { signal }),
-      Deno.stat(path),
-    ]);
-    return { bytes, mode };
-  } catch (error) {
-    return { why: signal.aborted ? "it takes too long" : whyUnreadable(error) };
-  }
 }
 
 function contentOf(reads: ReadonlyMap<string, FileRead>): FileContent {

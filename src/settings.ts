@@ -14,6 +14,7 @@ import { suggest } from "./config/nearest.ts";
 import { ConfigNode, Reading, type SecretSources, type Section, wrongUrl } from "./config/node.ts";
 import { ConfigError, type Problem } from "./config/problem.ts";
 import { Redactor } from "./config/secret.ts";
+import { type FileRead, readNow } from "./file_read.ts";
 import { addressOf, type HostSettings, interfaceNames, isAddress } from "./host.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
 import type { RetryPolicy } from "./outbox/backoff.ts";
@@ -102,11 +103,6 @@ const DEFAULT_TAIL: TailSettings = { lines: 5, stream: "auto", maxBytes: 2 * 102
 const MAX_DEPTH = 16;
 const MAX_PLACES = 100_000;
 
-/** A file's bytes and mode, or why it cannot be read. */
-export type FileRead =
-  | { readonly bytes: Uint8Array; readonly mode: number | null }
-  | { readonly why: string };
-
 /** Where settings are read, and by whom. */
 export interface LoadOptions {
   readonly env: (name: string) => string | undefined;
@@ -124,7 +120,7 @@ export interface LoadOptions {
 /** Reads the settings from a file. Throws a ConfigError that holds every problem. */
 export function loadSettings(
   path: string,
-  { readFile = readFromDisk, ...options }: LoadOptions,
+  { readFile = readNow, ...options }: LoadOptions,
 ): Settings {
   const file = readFile(path);
   if ("why" in file) {
@@ -140,9 +136,12 @@ export function loadSettings(
   const settings = parseSettings(text, {
     path,
     ...options,
-    readFile: (named) => asSecretFile(readFile(named), named),
+    readFile: (named) => asSecretFile(readFile(named)),
   });
-  return { ...settings, warnings: [...settings.warnings, ...exposedSecrets(file.mode, settings)] };
+  return {
+    ...settings,
+    warnings: [...settings.warnings, ...exposedSecrets(file.isOpenToAll, settings)],
+  };
 }
 
 /** What parseSettings needs besides the text. */
@@ -522,8 +521,8 @@ function inFileOrder(problems: readonly Problem[], root: unknown): Problem[] {
 }
 
 /** Warns of secrets that every user of the host can read. */
-function exposedSecrets(mode: number | null, settings: ParsedSettings): Problem[] {
-  if (!settings.holdsLiteralSecret || !mayAllRead(settings.path, mode)) return [];
+function exposedSecrets(isOpenToAll: boolean, settings: ParsedSettings): Problem[] {
+  if (!settings.holdsLiteralSecret || !isOpenToAll) return [];
   const message = "holds a secret and can be read by every user of this host; " +
     `chmod 600 it, or write { env: NAME } or { file: PATH } instead of the secret`;
   return [{ path: "", message }];
@@ -537,38 +536,7 @@ function decodeUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-function asSecretFile(file: FileRead, path: string): ReturnType<SecretSources["readFile"]> {
+function asSecretFile(file: FileRead): ReturnType<SecretSources["readFile"]> {
   if ("why" in file) return file;
-  return { text: new TextDecoder().decode(file.bytes), exposed: mayAllRead(path, file.mode) };
-}
-
-/** Whether every user can read the file: by its own mode, and through all folders above it. */
-function mayAllRead(path: string, mode: number | null): boolean {
-  if (((mode ?? 0) & 0o004) === 0) return false;
-  try {
-    let folder = Deno.realPathSync(path);
-    while (folder !== "/" && folder !== "") {
-      folder = folder.slice(0, folder.lastIndexOf("/")) || "/";
-      if (((Deno.statSync(folder).mode ?? 0o001) & 0o001) === 0) return false;
-    }
-  } catch {
-    // It was there a moment ago; the mode alone must do.
-  }
-  return true;
-}
-
-function readFromDisk(path: string): FileRead {
-  try {
-    return { bytes: Deno.readFileSync(path), mode: Deno.statSync(path).mode };
-  } catch (error) {
-    return { why: whyUnreadable(error) };
-  }
-}
-
-/** Why a file cannot be read, in the words of a problem. */
-export function whyUnreadable(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "there is no such file";
-  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  if (error instanceof Deno.errors.IsADirectory) return "it is a directory";
-  return error instanceof Error ? error.message.replace(/ \(os error.*$/, "") : String(error);
+  return { text: new TextDecoder().decode(file.bytes), exposed: file.isOpenToAll };
 }

@@ -13,6 +13,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "assembly",
     "reloader",
     "config_reading",
+    "file_read",
     "config_changes",
     "intake",
     "delivery",
