@@ -218,10 +218,14 @@ function supervisorRun(): string {
   }
 }
 
+/** The program itself, or the script or module that a Python runs; not a path that a shell names. */
+const SUPERVISORD = /^(?:[^ ]*\/|supervisor\.)?supervisord(?:\.py)?$/;
+
 /** Our parent, or the supervisord above it: command= may hold a shell that starts us. */
 function supervisordPid(): number {
   for (let pid = Deno.ppid; pid > 1; pid = Number(statOf(pid)[1])) {
-    if (Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes("supervisord")) return pid;
+    const words = Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0");
+    if (words.some((word) => SUPERVISORD.test(word))) return pid;
   }
   return Deno.ppid;
 }

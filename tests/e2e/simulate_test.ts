@@ -42,6 +42,9 @@ Deno.test("superbell simulate decides of a recording what the listener decided",
     "the message of the crash",
     () => hook.requests.some(({ body }) => body.includes('"crash"')),
   );
+  // The shell between the two is not taken for a supervisord that has just been started.
+  const status = await superbell(["status", "--json", "-c", `${supervisord.dir}/superbell.yaml`]);
+  assertEquals(JSON.parse(status.stdout).supervisord.pid, supervisord.pid);
   await supervisord.stop();
   const recording = `${supervisord.dir}/frames.bin`;
   const { occurrences, damage } = parseInput(Deno.readFileSync(recording));
