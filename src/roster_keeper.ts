@@ -68,7 +68,10 @@ export class RosterKeeper {
     try {
       this.#load();
     } catch (error) {
-      options.log.debug(`the roster cannot be read: ${describe(error)}`);
+      options.log.warn(
+        `what is known of the processes cannot be read, so an end while superbell was away may ` +
+          `not be told: ${describe(error)}`,
+      );
     }
     this.#before = new Map(this.#known);
   }
