@@ -340,7 +340,30 @@ function valuesOf(
 
 /** `2026-11-21 10:11:30 +08:00` in the given zone. */
 export function formatTime(atMs: number, timeZone?: string): string {
-  const parts = new Intl.DateTimeFormat("en-CA", {
+  const second = Math.floor(atMs / 1000);
+  const known = lastTimes.get(timeZone);
+  if (known?.second === second) return known.text;
+  const format = known?.format ?? formatOf(timeZone);
+  const parts = format.formatToParts(atMs);
+  const part = (type: string) => parts.find((found) => found.type === type)?.value ?? "";
+  const offset = part("timeZoneName").replace("GMT", "") || "+00:00";
+  const text = `${part("year")}-${part("month")}-${part("day")} ` +
+    `${part("hour")}:${part("minute")}:${part("second")} ${offset}`;
+  lastTimes.set(timeZone, { format, second, text });
+  return text;
+}
+
+/**
+ * By zone, of which a configuration names few. To make a format takes as long as all the rest that
+ * an event costs, and every line of the log begins with a time.
+ */
+const lastTimes = new Map<
+  string | undefined,
+  { readonly format: Intl.DateTimeFormat; readonly second: number; readonly text: string }
+>();
+
+function formatOf(timeZone: string | undefined): Intl.DateTimeFormat {
+  return new Intl.DateTimeFormat("en-CA", {
     ...(timeZone !== undefined && { timeZone }),
     year: "numeric",
     month: "2-digit",
@@ -350,9 +373,5 @@ export function formatTime(atMs: number, timeZone?: string): string {
     second: "2-digit",
     hourCycle: "h23",
     timeZoneName: "longOffset",
-  }).formatToParts(atMs);
-  const part = (type: string) => parts.find((found) => found.type === type)?.value ?? "";
-  const offset = part("timeZoneName").replace("GMT", "") || "+00:00";
-  return `${part("year")}-${part("month")}-${part("day")} ` +
-    `${part("hour")}:${part("minute")}:${part("second")} ${offset}`;
+  });
 }
