@@ -76,6 +76,7 @@ export class Assembly {
       ...intakeSettings(settings, clock),
       now: () => clock.now(),
       monotonic: () => clock.monotonic(),
+      soon: (work) => void setTimeout(work, 0),
       onEvent: (event, atMs) => {
         this.#link?.marks.heard(event, atMs);
         this.#memory.look(atMs);
@@ -246,6 +247,7 @@ export class Assembly {
   async end(): Promise<number> {
     await Promise.all(this.#feeding);
     this.#reconciliation.end();
+    this.intake.store();
     const deliveries = [...this.#retired.keys(), this.#delivery];
     await Promise.all([
       ...deliveries.map((delivery) => delivery.stop(this.shutdownWindowMs)),

@@ -1,12 +1,14 @@
-// Intake: frame, event, decisions, alerts, one transaction, and only then OK. It waits for no
-// network and for no other program. Whatever goes wrong here, supervisord gets its OK: an event
-// that is refused or crashes us is sent again at once and for ever, and blocks all others.
+// Intake: frame, event, decisions, alerts, journal, and only then OK; a moment later one transaction
+// stores what all that came meanwhile have brought. It waits for no network and for no other
+// program. Whatever goes wrong here, supervisord gets its OK: an event that is refused or crashes
+// us is sent again at once and for ever, and blocks all others.
 
 import { type Alert, type AlertContext, alertFor, alertOf, type Host } from "./alerts/alert.ts";
 import type { Frame } from "./events/frame.ts";
 import { displayName, type Event, groupOf, processOf, textOf } from "./events/event.ts";
 import { parseEvent } from "./events/parse.ts";
 import type { Log } from "./log.ts";
+import type { TakenEvent, Taking } from "./outbox/journal.ts";
 import type { Limit, NewEntry, Outbox } from "./outbox/outbox.ts";
 import { decide } from "./rules/decide.ts";
 import type { Decision, Step } from "./rules/engine.ts";
@@ -59,6 +61,11 @@ export interface IntakeOptions extends IntakeSettings {
   readonly onDue?: () => void;
   /** Told what the rules made of each event, and of what was due. */
   readonly onStep?: (step: Step) => void;
+  /**
+   * Does the work a moment later, when supervisord has its answer: what an event brings is stored
+   * then, and until then the event is in the journal. Absent: all is stored at once.
+   */
+  readonly soon?: ((work: () => void) => void) | undefined;
 }
 
 /** What is told about: an event, or the time that has passed. */
@@ -69,6 +76,9 @@ interface Told {
 
 /** What memory holds at most while the disk takes nothing, settled entries included. */
 export const MEMORY_LIMIT: Limit = { entries: 10_000, bytes: 64 * 1024 ** 2 };
+
+/** So many events are stored together at most: more would hold up the next answer. */
+const MOST_TAKEN = 100;
 
 /** So often the disk is asked again to take what the rules remember. */
 const WRITE_AGAIN_MS = 10_000;
@@ -83,6 +93,8 @@ export class Intake {
   #lost = 0;
   /** When the disk is asked again; undefined: it has taken everything. */
   #writeAgainAtMs: number | undefined;
+  /** What the events in the journal brought. */
+  #taken: Told[] = [];
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -96,6 +108,8 @@ export class Intake {
       monotonic: options.monotonic,
       log,
     });
+    this.#guard("what was left in the journal", () => this.#takeAgain());
+    this.#guard("the start of the rules", () => this.#rules.start());
   }
 
   /**
@@ -107,7 +121,10 @@ export class Intake {
     this.#guard("the new rules", () => this.#heed(this.#rules.use(rulesOf(settings))));
   }
 
-  /** Stores what is to be told about the frame. Never throws; afterwards OK may be said. */
+  /**
+   * Decides what is to be told about the frame, which is on disk then or stored already. Never
+   * throws; afterwards OK may be said.
+   */
   take(frame: Frame): void {
     try {
       this.#take(frame);
@@ -147,6 +164,12 @@ export class Intake {
     this.#guard("what was due", () => this.#heed(this.#rules.step({ kind: "time" })));
   }
 
+  /** Stores what was taken, and then what is known of the processes. Never throws. */
+  store(): void {
+    this.#storeTaken();
+    this.roster.write(); // not before: an event that is taken again must find what it found
+  }
+
   /** The silences that are in force, or were until lately. */
   get silences(): readonly Silence[] {
     return this.#rules.silences;
@@ -183,7 +206,60 @@ export class Intake {
       : this.roster.isStopping && isStateEvent(event)
       ? "supervisord-stopping"
       : undefined;
-    this.#store([this.#ask(event, { atMs, frame, withhold, ranMs })], atMs);
+    const taking: Taking = { atMs, supervisorRun: this.#options.supervisorRun, withhold, ranMs };
+    const told = this.#ask(event, { ...taking, frame });
+    if (!this.#isToStore(told) || !this.#defer(told, { frame, taking })) this.#store([told], atMs);
+  }
+
+  /** Whether the event has left anything. */
+  #isToStore({ alerts }: Told): boolean {
+    return alerts.length > 0 || this.#rules.isChanged;
+  }
+
+  /** Whether the event is in the journal, so that it can be stored when supervisord does not wait. */
+  #defer(told: Told, event: TakenEvent): boolean {
+    const { soon, outbox } = this.#options;
+    const isReady = soon !== undefined && this.#writeAgainAtMs === undefined &&
+      this.#taken.length < MOST_TAKEN;
+    if (!isReady || !outbox.journal.append(event)) return false;
+    this.#keep(told, soon);
+    return true;
+  }
+
+  /** Keeps what an event in the journal brought, until it is stored. */
+  #keep(told: Told, soon: (work: () => void) => void): void {
+    if (this.#taken.length === 0) soon(() => this.#storeTaken());
+    this.#taken.push(told);
+  }
+
+  #storeTaken(): void {
+    if (this.#taken.length === 0) return;
+    this.#guard("what was taken", () => this.#store([], this.#options.now()));
+  }
+
+  /** Takes what an earlier life of ours has left in the journal: it was answered, and not stored. */
+  #takeAgain(): void {
+    const { outbox, log, soon } = this.#options;
+    if (soon === undefined) return;
+    const { events, brokenBytes, trouble } = outbox.journal.open();
+    if (trouble !== undefined) {
+      log.warn(`there is no journal, so supervisord waits until an event is stored: ${trouble}`);
+    }
+    if (brokenBytes > 0) log.warn(`the last ${brokenBytes} bytes of the journal are no event`);
+    const all = events.map((taken) => ({ taken, event: eventOf(taken) }));
+    const stored = all.findLastIndex(({ event }) => this.#rules.isStored(event));
+    for (const { taken, event } of all.slice(stored + 1)) {
+      const { serial, eventname } = taken.frame.header;
+      log.info(`event ${serial} ${eventname} was taken, and not stored when superbell ended`);
+      const told = this.#guard(eventname, () => this.#askAgain(event, taken));
+      if (told !== undefined) this.#keep(told, soon);
+    }
+  }
+
+  #askAgain(event: Event, { frame, taking }: TakenEvent): Told {
+    // What is known of processes is of this run of supervisord.
+    if (taking.supervisorRun === this.#options.supervisorRun) this.roster.take(event, taking.atMs);
+    return this.#ask(event, { ...taking, frame });
   }
 
   /** How long the process had been running, as far as the roster knows. */
@@ -196,14 +272,11 @@ export class Intake {
   /** What the rules make of an event. */
   #ask(
     event: Event,
-    { atMs, frame, ...context }: EventContext & {
-      readonly atMs: number;
-      readonly frame?: Frame;
-    },
+    { frame, ...taking }: EventContext & { readonly atMs: number; readonly frame?: Frame },
   ): Told {
     const { log, mask } = this.#options;
     const about = `${describeOrigin(event)}${describeSubject(event)}`;
-    const step = this.#rules.take(event, context);
+    const step = this.#rules.take(event, taking);
     if (log.writes("debug")) {
       const described = describeEvent(event, frame);
       log.debug((mask?.(described) ?? described) + describeDecisions(step?.decisions ?? []));
@@ -216,7 +289,7 @@ export class Intake {
     for (const { rule, verdict, reason } of step.decisions) {
       if (verdict === "hold") log.info(`${about}: rule ${rule}: held (${reason})`);
     }
-    return { about, alerts: this.#alertsOf(step, atMs, frame) };
+    return { about, alerts: this.#alertsOf(step, taking.atMs, frame) };
   }
 
   /** What rules make of an event that are none of ours. */
@@ -284,8 +357,20 @@ export class Intake {
     }
   }
 
-  /** Stores all of it in one transaction, with what the rules remember. */
-  #store(told: readonly Told[], atMs: number): number | undefined {
+  /** Stores all of it, and what was taken before, in one transaction with what the rules remember. */
+  #store(more: readonly Told[], atMs: number): number | undefined {
+    const { outbox } = this.#options;
+    const told = [...this.#taken, ...more];
+    this.#taken = [];
+    try {
+      return this.#storeAll(told, atMs);
+    } finally {
+      outbox.journal.cut();
+      this.#takeAgain(); // another database may have taken the place of the one before
+    }
+  }
+
+  #storeAll(told: readonly Told[], atMs: number): number | undefined {
     const { log, digestMs } = this.#options;
     const entries = told.flatMap(({ alerts }) => alerts).flatMap(({ alert, to }) =>
       to.map((channel): NewEntry => ({ alert, channel, digestMs: digestMs(channel) }))
@@ -361,6 +446,13 @@ export class Intake {
 function rulesOf(settings: IntakeSettings): RuleSettings {
   const { rules, hostIncident, maintenance = [], timeZone } = settings;
   return { rules, hostIncident, maintenance, timeZone };
+}
+
+/** As it was, whichever run of supervisord sent it. */
+function eventOf({ frame, taking }: TakenEvent): Event {
+  const event = parseEvent(frame);
+  const { origin } = event;
+  return { ...event, origin: { ...origin, identity: `${taking.supervisorRun}\n${origin.serial}` } };
 }
 
 function describeEvent(event: Event, frame: Frame | undefined): string {

@@ -121,6 +121,7 @@ export class Reconciliation {
       this.#addGap({ dropped: missing, recovered: 0 }, clock.monotonic());
     }
     this.#tellGap();
+    intake.store();
     intake.roster.end();
   }
 
@@ -288,7 +289,7 @@ export class Reconciliation {
     intake.roster.replace(found);
     intake.tell(found.events);
     intake.compare();
-    intake.roster.write();
+    intake.store();
   }
 
   #addGap(
@@ -341,14 +342,15 @@ export class Reconciliation {
 
   /** What changes while nobody is told, for those who ask how it stands; never once an event. */
   async #writeChanges(stop: AbortSignal): Promise<void> {
-    const { intake: { roster }, clock } = this.#options;
+    const { intake, clock } = this.#options;
+    const { roster } = intake;
     while (!stop.aborted) {
       const change = new AbortController();
       roster.onChange(() => change.abort());
       const forMs = roster.isChanged ? 0 : WRITE_AGAIN_MS; // another file in its place lacks all
       await clock.sleep(forMs, AbortSignal.any([stop, change.signal]));
       await clock.sleep(WRITE_AFTER_MS, stop);
-      roster.write();
+      intake.store();
       if (roster.isChanged) await clock.sleep(WRITE_AGAIN_MS, stop);
     }
   }

@@ -30,6 +30,8 @@ export interface EventContext {
   readonly withhold?: WithholdReason | undefined;
   /** How long its process had been running when it ended. */
   readonly ranMs?: number | undefined;
+  /** When it came; undefined: now. */
+  readonly atMs?: number | undefined;
 }
 
 /** A clock is set when it leaves the one that nobody sets by more than this. */
@@ -48,6 +50,7 @@ export class RuleKeeper {
   #skewMs: number | undefined;
   /** Whether what is stored has been read; before that nothing may be written over it. */
   #isLoaded = false;
+  #isStarted = false;
 
   constructor(options: RuleKeeperOptions) {
     this.#options = options;
@@ -63,6 +66,12 @@ export class RuleKeeper {
     const { rules, hostIncident, maintenance = [], timeZone } = this.#options;
     const idOf = (seed: string) => hashOf([seed]);
     return new RuleEngine({ rules, hostIncident, maintenance, timeZone, idOf }, memory);
+  }
+
+  /** From now on it is now; what came before our start and was not stored has been given. */
+  start(): void {
+    this.#isStarted = true;
+    if (this.#isLoaded) this.#engine.step({ kind: "start" }, this.#options.now());
   }
 
   /** Goes by other rules from now on, with what is remembered; what that brings comes back. */
@@ -82,21 +91,32 @@ export class RuleKeeper {
   }
 
   /** What an event brings; undefined where it came again and is in the memory already. */
-  take(event: Event, { withhold, ranMs }: EventContext = {}): Step | undefined {
+  take(event: Event, { withhold, ranMs, atMs }: EventContext = {}): Step | undefined {
     this.#loadLate();
     const seed = this.#seedOf(event);
     if (seed === this.#storedEvent) return undefined;
     this.#lastEvent = seed;
-    return this.step({ kind: "event", event, seed, withhold, ranMs });
+    return this.#step({ kind: "event", event, seed, withhold, ranMs }, atMs);
+  }
+
+  /** Whether the event is the last one that the store has. */
+  isStored(event: Event): boolean {
+    return this.#seedOf(event) === this.#storedEvent;
   }
 
   /** What anything else brings. */
   step(input: Input): Step {
     this.#loadLate();
+    return this.#step(input);
+  }
+
+  #step(input: Input, atMs?: number): Step {
     const { now, log } = this.#options;
     const nowMs = now();
     this.#heedClock(nowMs);
-    const step = this.#engine.step(input, nowMs);
+    const { lastMs } = this.#engine.memory;
+    // What came earlier comes in its place, but time does not go back.
+    const step = this.#engine.step(input, Math.min(nowMs, Math.max(atMs ?? nowMs, lastMs)));
     for (const { level, text } of step.notes) log[level](text);
     return step;
   }
@@ -144,7 +164,7 @@ export class RuleKeeper {
     }
     // Else all is written anew: what is in no memory must not stay in the store as open.
     if (isFirst && unreadable === undefined) this.#generation = store.generation;
-    this.#engine.step({ kind: "start" }, now());
+    if (this.#isStarted) this.#engine.step({ kind: "start" }, now());
   }
 
   /** Tries again what could not be read at the start. */

@@ -72,6 +72,11 @@ export class Connection {
     return this.#generation;
   }
 
+  /** Whether what is written survives a power cut. */
+  get isSynced(): boolean {
+    return this.#options?.sync === "full";
+  }
+
   /** The open database; only for use inside run(). */
   get database(): DatabaseSync {
     if (this.#database === undefined) throw new Error("database is not open");

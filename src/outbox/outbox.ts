@@ -19,6 +19,7 @@ import {
   type Settlement,
 } from "./entry.ts";
 import { handOver, type RerouteStep, rerouteStep } from "./reroute.ts";
+import { Journal } from "./journal.ts";
 import { IncidentStore, type RuleChanges } from "./incident_store.ts";
 import { RequestStore } from "./request_store.ts";
 import { type RosterChanges, RosterStore } from "./roster_store.ts";
@@ -72,6 +73,8 @@ export class Outbox {
   readonly requests: RequestStore;
   /** How the channels fare. */
   readonly channels: ChannelStates;
+  /** What was taken and is stored in a moment. */
+  readonly journal: Journal;
 
   private constructor(connection: Connection) {
     this.#connection = connection;
@@ -80,6 +83,7 @@ export class Outbox {
     this.incidents = new IncidentStore(connection);
     this.requests = new RequestStore(connection);
     this.channels = new ChannelStates(connection);
+    this.journal = new Journal(connection);
   }
 
   /**
@@ -112,6 +116,7 @@ export class Outbox {
   }
 
   close(): void {
+    this.journal.close();
     this.#connection.close();
   }
 

@@ -1,6 +1,7 @@
 // At least once: what was answered OK is delivered afterwards, however the listener ended.
 // Driven over pipes where the moment of the kill matters, by supervisord where it does not.
 
+import { DatabaseSync } from "node:sqlite";
 import { assert, assertEquals, assertGreater, assertLessOrEqual } from "../support/assert.ts";
 import { startHttpServer } from "../support/http_server.ts";
 import { crashFrame, PipedListener } from "../support/piped_listener.ts";
@@ -62,8 +63,12 @@ Deno.test("killed between the commit and OK, the same event again is stored and 
   await using hook = startHttpServer(() => Response.json({ ok: true }));
   using place = makePlace();
   // Each log line is long and nobody reads the log: after the commit, in front of the OK, the
-  // listener waits for the pipe. That makes the moment certain.
-  const config = place.write("superbell.yaml", configText(hook.origin, "r".repeat(3000)));
+  // listener waits for the pipe. That makes the moment certain. (Without `full` it is stored
+  // behind the OK.)
+  const config = place.write(
+    "superbell.yaml",
+    `${configText(hook.origin, "r".repeat(3000))}outbox: { sync: full }\n`,
+  );
   let serial = 0;
   {
     await using listener = new PipedListener(config, { readsLog: false });
@@ -97,6 +102,33 @@ Deno.test("killed between the commit and OK, the same event again is stored and 
   }
   assertEquals(stored(place), Array.from({ length: serial + 1 }, (_, index) => index));
   assertEquals(toldSerials(hook).filter((told) => told === serial).length, 1);
+});
+
+Deno.test("killed between OK and the commit, the event is delivered by the next start, once", async () => {
+  await using hook = startHttpServer(() => Response.json({ ok: true }));
+  using place = makePlace();
+  const config = place.write("superbell.yaml", configText(hook.origin, "crash"));
+  {
+    await using listener = new PipedListener(config);
+    await listener.ready(1);
+    // Somebody else writes: what was answered cannot be stored yet. That makes the moment certain.
+    using database = new DatabaseSync(place.file("superbell.db"));
+    database.exec("begin immediate");
+    await listener.take(crashOf(7));
+    listener.kill("SIGKILL");
+    await listener.end();
+    database.exec("rollback");
+  }
+  assertEquals(stored(place), []);
+  await using listener = new PipedListener(config);
+  await listener.ready(1);
+  await until("the delivery", () => storedEntries(place.dir)[0]?.state === "delivered");
+  assertEquals(toldSerials(hook), [7]);
+  assert(/event 7 PROCESS_STATE_EXITED was taken, and not stored/.test(listener.log), listener.log);
+  await listener.take(crashOf(7)); // as if supervisord had not read the OK
+  await listener.take(crashOf(8));
+  await until("both", () => stored(place).length === 2);
+  assertEquals(stored(place), [7, 8]);
 });
 
 Deno.test("killed after OK, the event is delivered by the next start, once", async () => {
