@@ -7,9 +7,9 @@ import { type Alert, type AlertContext, alertFor, alertOf, type Host } from "./a
 import type { Frame } from "./events/frame.ts";
 import { displayName, type Event, groupOf, processOf, textOf } from "./events/event.ts";
 import { parseEvent } from "./events/parse.ts";
-import type { Log } from "./log.ts";
+import { guarded, type Log } from "./log.ts";
 import type { TakenEvent, Taking } from "./outbox/journal.ts";
-import type { Limit, NewEntry, Outbox } from "./outbox/outbox.ts";
+import type { Outbox } from "./outbox/outbox.ts";
 import { decide } from "./rules/decide.ts";
 import type { Decision, Step } from "./rules/engine.ts";
 import type { HostIncident } from "./rules/host_incident.ts";
@@ -20,68 +20,37 @@ import { isStateEvent, processKey } from "./rules/roster.ts";
 import { RosterKeeper } from "./roster_keeper.ts";
 import { type EventContext, RuleKeeper, type RuleSettings } from "./rule_keeper.ts";
 import type { Rule } from "./rules/rule.ts";
+import { Storage, type StorageOptions, type StorageSettings, type Told } from "./storage.ts";
 import type { Telling } from "./rules/telling.ts";
 
 /** What intake goes by, and what can be another while it works. */
-export interface IntakeSettings {
+export interface IntakeSettings extends StorageSettings {
   readonly rules: readonly Rule[];
   readonly hostIncident?: HostIncident | undefined;
   readonly maintenance?: readonly MaintenanceWindow[];
   /** Of silences; undefined: the host's own. */
   readonly timeZone?: string | undefined;
-  /** What memory may hold. @default MEMORY_LIMIT */
-  readonly memoryLimit?: Limit;
   readonly host: () => Host;
   /** Whether the channel wants to know that an incident is over. @default true */
   readonly tellsResolved?: (channel: string) => boolean;
-  /** How long an alert for this channel waits for others to be told with it. */
-  readonly digestMs: (channel: string) => number;
   /** Takes secrets out of what programs wrote. */
   readonly mask?: (text: string) => string;
 }
 
 /** What intake works with. */
-export interface IntakeOptions extends IntakeSettings {
-  readonly outbox: Outbox;
-  /** Takes the entries that the disk does not. */
-  readonly memory: Outbox;
+export interface IntakeOptions
+  extends IntakeSettings, Omit<StorageOptions, "roster" | "rules" | "onLeft"> {
   /** Names this run of supervisord; its serials are unique within it. */
   readonly supervisorRun: string;
-  readonly now: () => number;
   /** Nobody sets it; by it a clock that is set is noticed. */
   readonly monotonic?: () => number;
   /** Told of each event that a frame brought, at once; must not wait for anything. */
   readonly onEvent?: (event: Event, atMs: number) => void;
-  readonly log: Log;
-  /** Told which channels have new entries. */
-  readonly onStored: (channels: readonly string[]) => void;
   /** Told that supervisord has discarded events; must not wait for anything. */
   readonly onGap?: () => void;
-  /** Told that something may be due earlier than before. */
-  readonly onDue?: () => void;
   /** Told what the rules made of each event, and of what was due. */
   readonly onStep?: (step: Step) => void;
-  /**
-   * Does the work a moment later, when supervisord has its answer: what an event brings is stored
-   * then, and until then the event is in the journal. Absent: all is stored at once.
-   */
-  readonly soon?: ((work: () => void) => void) | undefined;
 }
-
-/** What is told about: an event, or the time that has passed. */
-interface Told {
-  readonly about: string;
-  readonly alerts: readonly { readonly alert: Alert; readonly to: readonly string[] }[];
-}
-
-/** What memory holds at most while the disk takes nothing, settled entries included. */
-export const MEMORY_LIMIT: Limit = { entries: 10_000, bytes: 64 * 1024 ** 2 };
-
-/** So many events are stored together at most: more would hold up the next answer. */
-const MOST_TAKEN = 100;
-
-/** So often the disk is asked again to take what the rules remember. */
-const WRITE_AGAIN_MS = 10_000;
 
 /** Takes one event after the other. */
 export class Intake {
@@ -89,12 +58,7 @@ export class Intake {
   /** What is known of the processes, and of the events that did not come. */
   readonly roster: RosterKeeper;
   readonly #rules: RuleKeeper;
-  /** New entries that neither disk nor memory took. */
-  #lost = 0;
-  /** When the disk is asked again; undefined: it has taken everything. */
-  #writeAgainAtMs: number | undefined;
-  /** What the events in the journal brought. */
-  #taken: Told[] = [];
+  readonly #storage: Storage;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -108,7 +72,13 @@ export class Intake {
       monotonic: options.monotonic,
       log,
     });
-    this.#guard("what was left in the journal", () => this.#takeAgain());
+    this.#storage = new Storage({
+      ...options,
+      roster: this.roster,
+      rules: this.#rules,
+      onLeft: (events) => this.#takeAgain(events),
+    });
+    this.#guard("what was left in the journal", () => this.#storage.openJournal());
     this.#guard("the start of the rules", () => this.#rules.start());
   }
 
@@ -118,6 +88,7 @@ export class Intake {
    */
   use(settings: IntakeSettings): void {
     this.#options = { ...this.#options, ...settings };
+    this.#storage.use(settings);
     this.#guard("the new rules", () => this.#heed(this.#rules.use(rulesOf(settings))));
   }
 
@@ -126,16 +97,8 @@ export class Intake {
    * throws; afterwards OK may be said.
    */
   take(frame: Frame): void {
-    try {
-      this.#take(frame);
-    } catch (error) {
-      const { serial, eventname } = frame.header;
-      this.#options.log.error(
-        `a mistake in superbell itself: event ${serial} ${eventname} brought no alert: ${
-          error instanceof Error ? error.stack : error
-        }`,
-      );
-    }
+    const { serial, eventname } = frame.header;
+    this.#guard(`event ${serial} ${eventname}`, () => this.#take(frame));
   }
 
   /**
@@ -149,13 +112,13 @@ export class Intake {
       const told = events.map((event) =>
         rules === undefined ? this.#ask(event, { atMs }) : this.#askOthers(rules, event, atMs)
       );
-      return this.#store(told, atMs);
+      return this.#storage.store(told);
     });
   }
 
   /** When something is due without an event; undefined: never. */
   get nextDueMs(): number | undefined {
-    const dueMs = Math.min(this.#rules.nextDueMs ?? Infinity, this.#writeAgainAtMs ?? Infinity);
+    const dueMs = Math.min(this.#rules.nextDueMs ?? Infinity, this.#storage.nextDueMs ?? Infinity);
     return dueMs === Infinity ? undefined : dueMs;
   }
 
@@ -166,7 +129,7 @@ export class Intake {
 
   /** Stores what was taken, and then what is known of the processes. Never throws. */
   store(): void {
-    this.#storeTaken();
+    this.#guard("what was taken", () => this.#storage.catchUp());
     this.roster.write(); // not before: an event that is taken again must find what it found
   }
 
@@ -208,51 +171,18 @@ export class Intake {
       : undefined;
     const taking: Taking = { atMs, supervisorRun: this.#options.supervisorRun, withhold, ranMs };
     const told = this.#ask(event, { ...taking, frame });
-    if (!this.#isToStore(told) || !this.#defer(told, { frame, taking })) this.#store([told], atMs);
+    this.#storage.take(told, { frame, taking });
   }
 
-  /** Whether the event has left anything. */
-  #isToStore({ alerts }: Told): boolean {
-    return alerts.length > 0 || this.#rules.isChanged;
-  }
-
-  /** Whether the event is in the journal, so that it can be stored when supervisord does not wait. */
-  #defer(told: Told, event: TakenEvent): boolean {
-    const { soon, outbox } = this.#options;
-    const isReady = soon !== undefined && this.#writeAgainAtMs === undefined &&
-      this.#taken.length < MOST_TAKEN;
-    if (!isReady || !outbox.journal.append(event)) return false;
-    this.#keep(told, soon);
-    return true;
-  }
-
-  /** Keeps what an event in the journal brought, until it is stored. */
-  #keep(told: Told, soon: (work: () => void) => void): void {
-    if (this.#taken.length === 0) soon(() => this.#storeTaken());
-    this.#taken.push(told);
-  }
-
-  #storeTaken(): void {
-    if (this.#taken.length === 0) return;
-    this.#guard("what was taken", () => this.#store([], this.#options.now()));
-  }
-
-  /** Takes what an earlier life of ours has left in the journal: it was answered, and not stored. */
-  #takeAgain(): void {
-    const { outbox, log, soon } = this.#options;
-    if (soon === undefined) return;
-    const { events, brokenBytes, trouble } = outbox.journal.open();
-    if (trouble !== undefined) {
-      log.warn(`there is no journal, so supervisord waits until an event is stored: ${trouble}`);
-    }
-    if (brokenBytes > 0) log.warn(`the last ${brokenBytes} bytes of the journal are no event`);
+  /** Takes what was answered and not stored, but for what the store has. */
+  #takeAgain(events: readonly TakenEvent[]): void {
     const all = events.map((taken) => ({ taken, event: eventOf(taken) }));
     const stored = all.findLastIndex(({ event }) => this.#rules.isStored(event));
     for (const { taken, event } of all.slice(stored + 1)) {
       const { serial, eventname } = taken.frame.header;
-      log.info(`event ${serial} ${eventname} was taken, and not stored when superbell ended`);
-      const told = this.#guard(eventname, () => this.#askAgain(event, taken));
-      if (told !== undefined) this.#keep(told, soon);
+      const what = `event ${serial} ${eventname}`;
+      this.#options.log.info(`${what} was taken, and not stored when superbell ended`);
+      this.#guard(what, () => this.#storage.putOff(this.#askAgain(event, taken)));
     }
   }
 
@@ -312,8 +242,10 @@ export class Intake {
       if (verdict === "hold") log.info(`by time: rule ${rule}${of}: held (${reason})`);
       else log.debug(`by time: rule ${rule}${of}: ${verdict} (${reason})`);
     }
-    const atMs = this.#options.now();
-    this.#store([{ about: "by time", alerts: this.#alertsOf(step, atMs) }], atMs);
+    this.#storage.store([{
+      about: "by time",
+      alerts: this.#alertsOf(step, this.#options.now()),
+    }]);
   }
 
   #alertsOf({ tellings }: Step, atMs: number, frame?: Frame): Told["alerts"] {
@@ -343,102 +275,8 @@ export class Intake {
     };
   }
 
-  /** Runs what must not fail; a mistake of ours is logged and answers undefined. */
   #guard<Value>(what: string, work: () => Value): Value | undefined {
-    try {
-      return work();
-    } catch (error) {
-      this.#options.log.error(
-        `a mistake in superbell itself: ${what} brought no alert: ${
-          error instanceof Error ? error.stack : error
-        }`,
-      );
-      return undefined;
-    }
-  }
-
-  /** Stores all of it, and what was taken before, in one transaction with what the rules remember. */
-  #store(more: readonly Told[], atMs: number): number | undefined {
-    const { outbox } = this.#options;
-    const told = [...this.#taken, ...more];
-    this.#taken = [];
-    try {
-      return this.#storeAll(told, atMs);
-    } finally {
-      outbox.journal.cut();
-      this.#takeAgain(); // another database may have taken the place of the one before
-    }
-  }
-
-  #storeAll(told: readonly Told[], atMs: number): number | undefined {
-    const { log, digestMs } = this.#options;
-    const entries = told.flatMap(({ alerts }) => alerts).flatMap(({ alert, to }) =>
-      to.map((channel): NewEntry => ({ alert, channel, digestMs: digestMs(channel) }))
-    );
-    this.#writeAgainAtMs = undefined;
-    if (entries.length === 0) {
-      if (this.#rules.isChanged) this.#remember(atMs);
-      this.#options.onDue?.();
-      return 0;
-    }
-    const added = this.#enqueue(entries, atMs);
-    this.#options.onDue?.();
-    if (added === undefined) return undefined;
-    for (const { about, alerts } of told) {
-      if (added === 0 && alerts.length > 0) {
-        log.info(`${about}: came again, its alerts are stored already`);
-        continue;
-      }
-      for (const { alert, to } of alerts) log.info(`${about}: ${describeAlert(alert, to)}`);
-    }
-    if (added > 0) this.#options.onStored(entries.map(({ channel }) => channel));
-    return added;
-  }
-
-  /** Writes what the rules remember; a disk that takes nothing is asked again later. */
-  #remember(atMs: number): void {
-    const { outbox, log } = this.#options;
-    try {
-      outbox.enqueue([], atMs, { roster: this.roster.changes, rules: this.#rules.changes });
-      this.roster.wasWritten();
-      this.#rules.wasWritten();
-    } catch (error) {
-      this.#writeAgainAtMs = atMs + WRITE_AGAIN_MS;
-      log.debug(
-        `the incidents cannot be written: ${error instanceof Error ? error.message : error}`,
-      );
-    }
-  }
-
-  /** The number of new entries; those that the disk refuses go into memory. Undefined: lost. */
-  #enqueue(entries: readonly NewEntry[], nowMs: number): number | undefined {
-    const { outbox, memory, memoryLimit = MEMORY_LIMIT, log } = this.#options;
-    try {
-      const added = outbox.enqueue(entries, nowMs, {
-        roster: this.roster.changes,
-        rules: this.#rules.changes,
-      });
-      this.roster.wasWritten();
-      this.#rules.wasWritten();
-      return added;
-    } catch (error) {
-      this.#writeAgainAtMs = nowMs + WRITE_AGAIN_MS;
-      log.error(
-        `cannot store ${entries.length} entries in "${outbox.path}" (${
-          error instanceof Error ? error.message : error
-        }); they are kept in memory and sent from there, and are lost if superbell ends before`,
-      );
-      const { fits, forgotten } = memory.makeRoom(entries.length, memoryLimit);
-      if (forgotten > 0) log.error(`memory is full: ${forgotten} dead entries in it are forgotten`);
-      if (!fits) {
-        this.#lost += entries.length;
-        log.error(
-          `memory is full of waiting entries: ${entries.length} are lost, ${this.#lost} since the start`,
-        );
-        return undefined;
-      }
-      return memory.enqueue(entries, nowMs);
-    }
+    return guarded(this.#options.log, what, work);
   }
 }
 
@@ -480,11 +318,6 @@ function describeSubject(event: Event): string {
 
 function describeDecisions(decisions: readonly Decision[]): string {
   return decisions.map(({ rule, verdict, reason }) => `; ${rule}: ${verdict} (${reason})`).join("");
-}
-
-function describeAlert({ id, rule, incident }: Alert, to: readonly string[]): string {
-  const of = incident === undefined ? "" : ` (${incident.kind}, incident ${incident.id})`;
-  return `rule ${rule}: alert ${id}${of} to ${to.join(", ") || "nobody"}`;
 }
 
 function namesOf(events: readonly Event[]): string {

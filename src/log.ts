@@ -11,29 +11,40 @@ export type LogLevel = typeof LOG_LEVELS[number];
 /** Longest line; what is longer is cut, for a log must not grow by one event's payload. */
 const MAX_LINE_CHARS = 4000;
 
+/** What a log goes by. */
+export interface LogSettings {
+  readonly level: LogLevel;
+  readonly redactor: Redactor;
+  /** An IANA name; absent: the host's own. */
+  readonly timeZone?: string | undefined;
+}
+
 /** Writes lines of its level and above. */
 export class Log {
   #level: LogLevel;
   #redactor: Redactor;
+  #timeZone: string | undefined;
   readonly #write: (line: string) => void;
   readonly #now: () => number;
 
-  constructor(options: {
-    readonly level: LogLevel;
-    readonly redactor: Redactor;
-    readonly now: () => number;
-    readonly write?: (line: string) => void;
-  }) {
+  constructor(
+    options: LogSettings & {
+      readonly now: () => number;
+      readonly write?: (line: string) => void;
+    },
+  ) {
     this.#level = options.level;
     this.#redactor = options.redactor;
+    this.#timeZone = options.timeZone;
     this.#write = options.write ?? writeStderr;
     this.#now = options.now;
   }
 
-  /** Goes by another level and other secrets from now on. */
-  use({ level, redactor }: { readonly level: LogLevel; readonly redactor: Redactor }): void {
+  /** Goes by another level, other secrets and another zone from now on. */
+  use({ level, redactor, timeZone }: LogSettings): void {
     this.#level = level;
     this.#redactor = redactor;
+    this.#timeZone = timeZone;
   }
 
   /** Every event with its decisions. */
@@ -69,7 +80,21 @@ export class Log {
       (character) => JSON.stringify(character).slice(1, -1),
     );
     const cut = oneLine.length > MAX_LINE_CHARS ? oneLine.slice(0, MAX_LINE_CHARS) + "…" : oneLine;
-    this.#write(`${formatTime(this.#now())} ${level.toUpperCase()} ${cut}\n`);
+    this.#write(`${formatTime(this.#now(), this.#timeZone)} ${level.toUpperCase()} ${cut}\n`);
+  }
+}
+
+/** Runs what must not fail: a mistake of ours is logged, and answers undefined. */
+export function guarded<Value>(log: Log, what: string, work: () => Value): Value | undefined {
+  try {
+    return work();
+  } catch (error) {
+    log.error(
+      `a mistake in superbell itself: ${what} brought no alert: ${
+        error instanceof Error ? error.stack : error
+      }`,
+    );
+    return undefined;
   }
 }
 

@@ -25,6 +25,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "rule_keeper",
     "rule_timer",
     "settings",
+    "storage",
     "host",
     "log",
     "clock",

@@ -3,7 +3,8 @@
 import { DatabaseSync } from "node:sqlite";
 import type { Event } from "../src/events/event.ts";
 import type { Frame } from "../src/events/frame.ts";
-import { Intake, MEMORY_LIMIT } from "../src/intake.ts";
+import { Intake } from "../src/intake.ts";
+import { MEMORY_LIMIT } from "../src/storage.ts";
 import { Redactor } from "../src/config/secret.ts";
 import { Log } from "../src/log.ts";
 import { Outbox } from "../src/outbox/outbox.ts";
