@@ -1,58 +1,25 @@
 /**
  * Builds dist/superbell-linux-x64 and -arm64: `deno run -A tools/build.ts [x64] [arm64] [host]`,
- * both without these words; with --compress a compressed copy of each beside it. An executable is built again exactly when something that goes into it
- * changed, judged by content: sources, deno.json, deno.lock, Deno, runtime, these tools, commit.
- * It is compiled from a copy of those files with one fixed time stamp, because `deno compile` puts
- * time stamps into the executable; so the same commit gives the same bytes in any directory.
+ * both without these words; with --compress a compressed copy of each beside it. An executable is
+ * built again exactly when something that goes into it changed, judged by content: sources,
+ * deno.json, deno.lock, Deno, runtime, these tools, commit.
  */
 import { Buffer } from "node:buffer";
 import { BuildError } from "./build_error.ts";
+import { type BuildInfo, compile } from "./compile.ts";
 import { compress, PACKED_SUFFIXES } from "./compress.ts";
-import {
-  findRuntime,
-  type Runtime,
-  runtimeFromNpm,
-  type RuntimeSearch,
-  TRIPLES,
-} from "./denort.ts";
+import { findRuntime, type Runtime, type RuntimeSearch, TRIPLES } from "./denort.ts";
 import { type Arch, archOf, type Bytes, imageEnd, readHeader } from "./elf.ts";
+import { exists, filesUnder, removeIfThere } from "./files.ts";
 import { describeChanges } from "./floor.ts";
 import { floorOf, lowerFloor } from "./glibc_floor.ts";
 import { sha256 } from "./sha.ts";
 import { FLOOR } from "./treatments.ts";
 
-/**
- * A listener lives for months and does little: small memory matters more than peak speed (the
- * answer to supervisord is not slower by it, see bench/). What V8's threads take while they compile
- * never comes back, 3 to 7 MB, so the main one does that. And the patterns of users are run by
- * V8's linear engine, because one that backtracks could hold up every event.
- */
-const V8_FLAGS = [
-  "--optimize-for-size",
-  "--max-semi-space-size=1",
-  "--no-concurrent-recompilation",
-  "--enable-experimental-regexp-engine",
-];
-
-/** What the program reads as dist/build.json inside the executable. */
-export interface BuildInfo {
-  readonly version: string;
-  /** 40 hex digits; "unknown" outside a git checkout. */
-  readonly commit: string;
-  /** True when a file that goes into the executable differs from the commit. */
-  readonly dirty: boolean;
-  /** The target name of `deno compile`. */
-  readonly target: string;
-  /** The oldest glibc it starts with; the build fails when that is not reached. */
-  readonly glibc: string;
-}
-
 const ARCHES: readonly Arch[] = ["x64", "arm64"];
 const PROJECT = decodeURIComponent(new URL("..", import.meta.url).pathname).replace(/\/$/, "");
 const TOOLS = `${PROJECT}/.tools`;
 const DENO_DIR = Deno.env.get("DENO_DIR") ?? `${TOOLS}/deno-cache`;
-/** Every embedded file gets this time; any fixed value would do. */
-const FILE_TIME = new Date("2000-01-01T00:00:00Z");
 /** How to start an executable for the other processor. */
 const EMULATORS: Readonly<Record<Arch, readonly string[]>> = {
   x64: ["qemu-x86_64-static", "-L", "/usr/x86_64-linux-gnu"],
@@ -60,8 +27,6 @@ const EMULATORS: Readonly<Record<Arch, readonly string[]>> = {
 };
 /** Files outside src/ that go into the executable; those that do not exist are skipped. */
 const ROOT_FILES = ["main.ts", "deno.json", "deno.lock", "config.example.yaml"];
-/** Of those, the ones that the program reads as files at run time. */
-const EMBEDDED_ROOT_FILES = ["config.example.yaml"];
 
 if (import.meta.main) {
   try {
@@ -134,94 +99,6 @@ async function build(arch: Arch): Promise<void> {
   );
 }
 
-/** Runs `deno compile` in a fresh copy of what goes in, and returns the executable. */
-async function compile(
-  search: RuntimeSearch,
-  runtime: Runtime,
-  files: readonly string[],
-  info: BuildInfo,
-): Promise<Bytes> {
-  const stage = await Deno.makeTempDir({ dir: TOOLS, prefix: "stage-" });
-  try {
-    await copyFiles(files, stage);
-    await Deno.mkdir(`${stage}/dist`);
-    await Deno.writeTextFile(`${stage}/dist/build.json`, JSON.stringify(info) + "\n");
-    await copyNpmPackages(`${stage}/cache`);
-    await setFileTimes(stage);
-    const includes = ["dist/build.json", ...files.filter(isReadAtRunTime)];
-    const name = `superbell-linux-${search.arch}`;
-    const command = new Deno.Command(Deno.execPath(), {
-      // Types are checked by "make ok". Without --no-code-cache the program would keep compiled
-      // code under a guessable name in /tmp and trust it on the next start, as root.
-      // deno-fmt-ignore
-      args: [
-        "compile", "--quiet", "--allow-all", "--no-check", "--no-code-cache", "--frozen",
-        "--cached-only", "--target", TRIPLES[search.arch], `--v8-flags=${V8_FLAGS.join(",")}`,
-        ...includes.flatMap((path) => ["--include", path]),
-        "--output", `out/${name}`, "main.ts",
-      ],
-      cwd: stage,
-      env: { ...compileEnv(runtime), DENO_DIR: `${stage}/cache`, NO_COLOR: "1" },
-      clearEnv: true,
-      stdout: "null",
-      stderr: "piped",
-    });
-    const { success, stderr } = await command.output();
-    if (success) return await Deno.readFile(`${stage}/out/${name}`);
-    const said = new TextDecoder().decode(stderr).split("\n\nStack backtrace")[0]!.trim();
-    // Only the download of the runtime may be replaced; any other failure is the program's.
-    if (runtime.path === undefined && said.includes("Setting up base binary")) {
-      say("Deno's own download of the runtime failed; using npm instead");
-      return await compile(search, await runtimeFromNpm(search), files, info);
-    }
-    throw new BuildError(
-      `Cannot compile main.ts for ${search.arch} with the runtime from ${runtime.origin}:\n  ` +
-        `${said.replaceAll(stage, ".").split("\n").slice(0, 20).join("\n  ")}\n` +
-        `If a package is missing from the cache, run "make setup"`,
-    );
-  } finally {
-    await Deno.remove(stage, { recursive: true });
-  }
-}
-
-/** The environment without what could change the result or point Deno at another runtime. */
-function compileEnv(runtime: Runtime): Record<string, string> {
-  const kept = Object.entries(Deno.env.toObject()).filter(([name]) =>
-    !name.startsWith("DENORT_BIN") && name !== "DENO_V8_FLAGS"
-  );
-  const denort = runtime.path === undefined ? {} : { DENORT_BIN: runtime.path };
-  return { ...Object.fromEntries(kept), ...denort };
-}
-
-/**
- * The npm packages of Deno's cache, copied, plus a link to its runtime downloads. Only a copy can
- * get fixed time stamps. LICENSE becomes LICENSE.txt: Deno takes a file without extension for
- * JavaScript and would store the parse error, which holds the path of this directory.
- */
-async function copyNpmPackages(toDir: string): Promise<void> {
-  await Deno.mkdir(`${toDir}/npm`, { recursive: true });
-  await Deno.mkdir(`${DENO_DIR}/dl`, { recursive: true });
-  await Deno.symlink(`${DENO_DIR}/dl`, `${toDir}/dl`);
-  for (const path of await filesUnder(`${DENO_DIR}/npm`)) {
-    const target = `${toDir}/npm/${path.replace(/(^|\/)(LICEN[CS]E|NOTICE|COPYING)$/, "$1$2.txt")}`;
-    await Deno.mkdir(parentOf(target), { recursive: true });
-    await Deno.copyFile(`${DENO_DIR}/npm/${path}`, target);
-  }
-}
-
-async function copyFiles(paths: readonly string[], toDir: string): Promise<void> {
-  for (const path of paths) {
-    await Deno.mkdir(parentOf(`${toDir}/${path}`), { recursive: true });
-    await Deno.copyFile(`${PROJECT}/${path}`, `${toDir}/${path}`);
-  }
-}
-
-async function setFileTimes(dir: string): Promise<void> {
-  for (const path of await filesUnder(dir)) {
-    await Deno.utime(`${dir}/${path}`, FILE_TIME, FILE_TIME);
-  }
-}
-
 /** Refuses an executable for another processor, and tells when it is not reproducible. */
 function checkExecutable(executable: Bytes, out: string, arch: Arch): void {
   const found = archOf(readHeader(executable, out));
@@ -291,11 +168,6 @@ async function sourceFiles(): Promise<string[]> {
   return [...atRoot, ...inSrc];
 }
 
-/** Modules are found by Deno itself; anything else under src/ must be named to be embedded. */
-function isReadAtRunTime(path: string): boolean {
-  return EMBEDDED_ROOT_FILES.includes(path) || (path.startsWith("src/") && !path.endsWith(".ts"));
-}
-
 async function buildInfo(arch: Arch, files: readonly string[]): Promise<BuildInfo> {
   const config: unknown = JSON.parse(await Deno.readTextFile(`${PROJECT}/deno.json`));
   const version = (config as { version?: unknown }).version;
@@ -356,21 +228,6 @@ async function writeSums(): Promise<void> {
   await Deno.writeTextFile(`${PROJECT}/dist/SHA256SUMS`, lines.join(""));
 }
 
-/** Relative paths of the files under `dir`, sorted; links are not followed. */
-async function filesUnder(dir: string): Promise<string[]> {
-  const paths: string[] = [];
-  if (!await exists(dir)) return paths;
-  for await (const entry of Deno.readDir(dir)) {
-    if (entry.isDirectory) {
-      const below = await filesUnder(`${dir}/${entry.name}`);
-      paths.push(...below.map((path) => `${entry.name}/${path}`));
-    } else if (entry.isFile) {
-      paths.push(entry.name);
-    }
-  }
-  return paths.sort();
-}
-
 function parseArch(word: string): Arch {
   if (word === "host") return hostArch();
   const arch = ARCHES.find((known) => known === word);
@@ -382,28 +239,6 @@ function parseArch(word: string): Arch {
 
 function hostArch(): Arch {
   return Deno.build.arch === "aarch64" ? "arm64" : "x64";
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await Deno.remove(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
 }
 
 function say(line: string): void {
