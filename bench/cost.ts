@@ -3,17 +3,21 @@
 
 import { executable } from "../tests/support/executable.ts";
 import { Folder } from "../tests/support/folder.ts";
+import type { Supervisord } from "../tests/support/supervisord.ts";
 import { pythonNoop, stateDir, superbell, tutorial, writeConfig } from "./candidates.ts";
-import { ourSection, section, startDaemon } from "./daemon.ts";
+import { type ListenerSection, ourSection, section, startDaemon } from "./daemon.ts";
 import { million } from "./million.ts";
 import { drive, type MemoryKb } from "./pipes.ts";
 import { aim, type Measured, type MeasureOptions, type Row, rowOf } from "./row.ts";
 import { cpuUs, memoryKb, pause, wakes } from "./usage.ts";
 
 const STARTS = 3;
-const IDLE_MS = 15_000;
-/** What a listener does at its start is over then. */
-const SETTLE_MS = 6000;
+const IDLE_MS = 20_000;
+/**
+ * What a listener does at its start is over then: it asks supervisord, and V8 tidies up once, some
+ * 30 s after the start.
+ */
+const SETTLE_MS = 35_000;
 const WAITING = 100_000;
 
 const OURS = "superbell";
@@ -23,11 +27,17 @@ const PYTHON = ["Python, posts by HTTP", "Python, mails", "Python, runs a comman
 /** Measures it. */
 export async function cost({ short }: MeasureOptions): Promise<Measured> {
   using folder = new Folder();
+  const durationMs = short ? 500 : IDLE_MS;
+  await using place = await openIdle(folder.path);
+  const settled = pause(Math.min(SETTLE_MS, durationMs));
+  // While they settle there is time for what does not measure them.
+  const packed = short ? [] : await packedRows(folder.path);
   const started = await startRows(folder.path, short ? 1 : STARTS);
-  const idle = await idleRows(folder.path, short ? 500 : IDLE_MS);
+  await settled;
+  const idle = await idleRows(place, durationMs);
+  await place.daemon.stop();
   const { afterKb } = await million({ short });
   const full = await waitingRows(folder.path, short ? 500 : WAITING);
-  const packed = short ? [] : await packedRows(folder.path);
   const rows = [
     ...idle,
     ...started,
@@ -57,18 +67,22 @@ async function startRows(folder: string, starts: number): Promise<Row[]> {
     { name: PYTHON[0], command: tutorial("http", "http://127.0.0.1:9/") },
     pythonNoop,
   ];
-  const rows: Row[] = [];
-  for (const { name, command } of candidates) {
-    const times: number[] = [];
-    for (let start = 0; start < starts; start++) {
-      times.push((await drive(command, { events: 0, idle_s: 0 })).startMs);
+  const times = new Map(candidates.map(({ name }) => [name, [] as number[]]));
+  for (let start = 0; start < starts; start++) {
+    for (const { name, command } of candidates) {
+      times.get(name)!.push((await drive(command, { events: 0, idle_s: 0 })).startMs);
     }
-    rows.push(rowOf([name, "start to READY"], "ms", times));
   }
-  return rows;
+  return [...times].map(([name, rounds]) => rowOf([name, "start to READY"], "ms", rounds));
 }
 
-async function idleRows(folder: string, durationMs: number): Promise<Row[]> {
+/** A supervisord that has nothing to do, and the listeners under it. */
+interface IdlePlace extends AsyncDisposable {
+  readonly daemon: Supervisord;
+  readonly listeners: readonly { readonly name: string; readonly section: ListenerSection }[];
+}
+
+async function openIdle(folder: string): Promise<IdlePlace> {
   const keys = { events: "PROCESS_STATE_EXITED,TICK_60", stderr_logfile: "{dir}/python.log" };
   const listeners = [
     { name: OURS, section: await ourSection("superbell", configFor(folder, "off")) },
@@ -76,9 +90,12 @@ async function idleRows(folder: string, durationMs: number): Promise<Row[]> {
     { name: PYTHON[1], section: section("mail", tutorial("mail", "127.0.0.1:9"), keys) },
     { name: PYTHON[2], section: section("command", tutorial("command", "/bin/true"), keys) },
   ];
-  await using daemon = await startDaemon({ listeners: listeners.map(({ section }) => section) });
+  const daemon = await startDaemon({ listeners: listeners.map(({ section }) => section) });
+  return { daemon, listeners, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };
+}
+
+async function idleRows({ daemon, listeners }: IdlePlace, durationMs: number): Promise<Row[]> {
   const pids = listeners.map(({ section }) => daemon.pidOf(section.name));
-  await pause(Math.min(SETTLE_MS, durationMs));
   const before = pids.map((pid) => ({
     cpuUs: cpuUs(pid),
     wakes: wakes(pid),

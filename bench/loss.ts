@@ -8,7 +8,7 @@ import type { Supervisord } from "../tests/support/supervisord.ts";
 import { tutorial, writeConfig } from "./candidates.ts";
 import { type ListenerSection, ourSection, section, startDaemon } from "./daemon.ts";
 import { aim, type Measured, type MeasureOptions, type Row } from "./row.ts";
-import { pause } from "./usage.ts";
+import { pause, wakes } from "./usage.ts";
 
 const STORMS = [10, 100, 300, 1000];
 const TAKES_MS = [0, 200, 2000];
@@ -21,18 +21,24 @@ const SPACING_MS = 5;
 const MANNERS = ["one by one", "in one instant"] as const;
 type Manner = typeof MANNERS[number];
 
-/** How long people wait for the calm before a storm, for its news, and for what still waits then. */
+/** How long people wait for a storm's news, and for what still waits then. */
 interface Patience {
-  readonly beforeMs: number;
   readonly newsMs: number;
   readonly drainMs: number;
 }
 
 const PATIENCE = {
-  superbell: { beforeMs: 1500, newsMs: 20_000, drainMs: 20_000 },
-  python: { beforeMs: 500, newsMs: 2500, drainMs: 10_000 },
+  superbell: { newsMs: 20_000, drainMs: 20_000 },
+  python: { newsMs: 2500, drainMs: 10_000 },
 };
-const SHORT_PATIENCE = { beforeMs: 0, newsMs: 2000, drainMs: 30_000 };
+const SHORT_PATIENCE = { newsMs: 2000, drainMs: 30_000 };
+
+/** A listener is calm when it is woken no more often than this in a while; idle it is 5 times. */
+const CALM_MS = 1500;
+const CALM_WAKES = 20;
+/** Before that superbell has not looked at supervisord's list yet, and is calm as well. */
+const LEAST_BEFORE_MS = 3500;
+const CALM_WITHIN_MS = 60_000;
 
 /**
  * What the goal allows beyond the channel's own time for the message in hand and the next one;
@@ -87,6 +93,7 @@ export async function loss({ short }: MeasureOptions): Promise<Measured> {
       open(stack, storm, sectionsOfOurs),
       open(stack, storm, sectionsOfPython),
     ]);
+    if (!short) await Promise.all([calm(ourPlace), calm(pythonPlace)]);
     const [ours, python] = storm.deaths <= SMALL
       ? await Promise.all([
         strike(ourPlace, storm, patience.superbell),
@@ -123,6 +130,7 @@ function pythonSection({ takesMs, receiver }: Room): ListenerSection {
 /** A supervisord with its programs and listeners, and who is told. */
 interface Place {
   readonly daemon: Supervisord;
+  readonly listeners: readonly ListenerSection[];
   readonly rooms: readonly Room[];
   readonly pids: readonly number[];
 }
@@ -141,7 +149,18 @@ async function open(
     const found = pidsOf(daemon);
     return found.length >= deaths && found;
   }, 60_000);
-  return { daemon, rooms, pids };
+  return { daemon, listeners, rooms, pids };
+}
+
+/** Waits until the listeners have taken what the start brought: a storm of its own. */
+async function calm({ daemon, listeners }: Place): Promise<void> {
+  const woken = () => listeners.reduce((sum, { name }) => sum + wakes(daemon.pidOf(name)), 0);
+  await pause(LEAST_BEFORE_MS);
+  await daemon.until("the calm before the storm", async () => {
+    const before = woken();
+    await pause(CALM_MS);
+    return woken() - before <= CALM_WAKES;
+  }, CALM_WITHIN_MS);
 }
 
 /** Lets the storm come; answers what each room was told. */
@@ -150,7 +169,6 @@ async function strike(
   { deaths, manner }: Storm,
   patience: Patience,
 ): Promise<Told[]> {
-  await pause(patience.beforeMs);
   await kill(pids, manner);
   const endedAtMs = Date.now();
   const isOver = (room: Room) => room.toldAtMs.size + discarded(daemon, room) >= deaths;

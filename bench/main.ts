@@ -40,6 +40,7 @@ async function main(args: readonly string[]): Promise<number> {
   const wanted = Object.entries(MEASUREMENTS)
     .filter(([name]) => names.length === 0 || names.includes(name));
   const sections = new Map<string, string>();
+  const pictures: Picture[] = [];
   for (const [name, measured] of short ? await allAtOnce(wanted) : inOrder(wanted)) {
     const startedAtMs = performance.now();
     const result = await measured();
@@ -47,9 +48,11 @@ async function main(args: readonly string[]): Promise<number> {
     say(`\n## ${name}\n\n${textOf(result)}`);
     if (short) continue;
     say(`\n(took ${((performance.now() - startedAtMs) / 1000).toFixed(0)} s)`);
-    if (names.length === 0) writePictures(result.pictures ?? []);
+    pictures.push(...result.pictures ?? []);
   }
   if (short || names.length > 0) return 0;
+  // Together with the page, or not at all.
+  writePictures(pictures);
   sections.set("host", await describeHost());
   Deno.writeTextFileSync(PAGE, fillIn(Deno.readTextFileSync(PAGE), sections));
   await run(Deno.execPath(), [
@@ -137,34 +140,57 @@ function descendants(pid: number): number[] {
   return children.flatMap((child) => [child, ...descendants(child)]);
 }
 
-/** On Ctrl-C or SIGTERM nothing may run on, and no file may stay. */
-function cleanUp(folder: string): void {
-  for (const pid of descendants(Deno.pid)) {
+/** What works in the folder; whose parent has died is nobody's descendant any more. */
+function inside(folder: string): number[] {
+  return [...Deno.readDirSync("/proc")].map(({ name }) => Number(name)).filter((pid) => {
     try {
-      Deno.kill(pid, "SIGKILL");
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      return Number.isInteger(pid) && Deno.readLinkSync(`/proc/${pid}/cwd`).startsWith(folder);
+    } catch {
+      return false; // it has ended
     }
+  });
+}
+
+/** Nothing may run on and no file may stay: at the end, on an error, on Ctrl-C or SIGTERM. */
+async function cleanUp(folder: string): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    const left = new Set([...descendants(Deno.pid), ...inside(folder)]);
+    for (const pid of left) {
+      try {
+        Deno.kill(pid, "SIGKILL");
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }
+    try {
+      // A process that is about to die may still write into it.
+      if (left.size === 0) return Deno.removeSync(folder, { recursive: true });
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  Deno.removeSync(folder, { recursive: true });
+  say(`Cannot clean up ${folder}: something still runs there`);
 }
 
 if (import.meta.main) {
   const folder = await Deno.makeTempDir({ prefix: "superbell-bench-" });
   Deno.env.set("TMPDIR", folder); // where the measurements make their own
+  let isInterrupted = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => {
-      cleanUp(folder);
-      Deno.exit(130);
+      isInterrupted = true;
+      void cleanUp(folder).finally(() => Deno.exit(130));
     });
   }
   let code = 1;
   try {
     code = await main(Deno.args);
   } catch (error) {
-    say(error instanceof Error ? error.message : String(error));
+    // What was killed under a measurement's hands is no news after Ctrl-C.
+    if (!isInterrupted) say(error instanceof Error ? error.message : String(error));
   } finally {
-    cleanUp(folder);
+    await cleanUp(folder);
   }
-  Deno.exit(code);
+  Deno.exit(isInterrupted ? 130 : code);
 }

@@ -5,15 +5,23 @@ const PRIORITY = "50";
 
 let known: Promise<boolean> | undefined;
 
+/** Whether it is allowed here. */
+export function mayPutAhead(): Promise<boolean> {
+  return known ??= chrt(["-f", PRIORITY, "true"]);
+}
+
 /** What to write before a command; nothing where it is not allowed. */
 export async function ahead(): Promise<readonly string[]> {
-  known ??= chrt(["-f", PRIORITY, "true"]);
-  return await known ? ["chrt", "-f", PRIORITY] : [];
+  return await mayPutAhead() ? ["chrt", "-f", PRIORITY] : [];
 }
 
 /** Puts a process that runs already, with all its threads, ahead; what it starts follows. */
 export async function putAhead(pid: number): Promise<void> {
-  await chrt(["-a", "-f", "-p", PRIORITY, String(pid)]);
+  for (let tries = 0; tries < 3; tries++) {
+    // It fails as well when one of the threads ends meanwhile.
+    if (await chrt(["-a", "-f", "-p", PRIORITY, String(pid)])) return;
+  }
+  throw new Error(`Cannot trust the figures: chrt could not put process ${pid} ahead`);
 }
 
 /** Whether it could be done. */

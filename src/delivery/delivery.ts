@@ -3,8 +3,9 @@
 // other, and a watch that sees to it when it fails. All that must survive us (attempts, pauses,
 // how a channel fares, times of the next try) lies in the outbox.
 
-import { Lane, type LaneOptions, type OpenChannel } from "./lane.ts";
-import type { StandIn } from "../outbox/outbox.ts";
+import { untilBeatMs } from "../clock.ts";
+import { Lane, type LaneOptions, LOOK_EVERY_MS, type OpenChannel } from "./lane.ts";
+import type { Outbox, StandIn } from "../outbox/outbox.ts";
 import { type ChannelEvent, Watch } from "./watch.ts";
 
 /** What delivery works with. */
@@ -65,7 +66,27 @@ export class Delivery {
     this.#workers = [
       ...[...this.#lanes.values()].flatMap((lane) => lane.start()),
       ...[...this.#watches.values()].map((watch) => watch.run(signal)),
+      this.#lookForOthers(signal),
     ];
+  }
+
+  /**
+   * Wakes the lanes when another process has written into the outbox (`superbell outbox retry`).
+   * One looks for all of them, for one that asks its own questions costs ten times as much.
+   */
+  async #lookForOthers(stop: AbortSignal): Promise<void> {
+    const { clock, outboxes: [disk] } = this.#options;
+    if (disk === undefined) return;
+    let before = versionOf(disk);
+    while (!stop.aborted) {
+      await clock.sleep(untilBeatMs(clock, LOOK_EVERY_MS), stop);
+      const version = versionOf(disk);
+      // A disk in trouble may work again.
+      if (version === undefined || version !== before) {
+        for (const lane of this.#lanes.values()) lane.wake();
+      }
+      before = version;
+    }
   }
 
   /** Says that entries for these channels have just been stored. */
@@ -143,5 +164,14 @@ export class Delivery {
     for (const lane of lanes) lane.abort();
     await all;
     for (const lane of lanes) lane.settleLeft();
+  }
+}
+
+/** Changes when another process has written; undefined: it cannot be asked. */
+function versionOf(outbox: Outbox): string | undefined {
+  try {
+    return outbox.requests.version();
+  } catch {
+    return undefined; // the lanes say why
   }
 }

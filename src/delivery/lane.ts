@@ -69,7 +69,10 @@ export interface LaneSurroundings {
 }
 
 /** Another process may have changed the outbox (`superbell outbox retry`): look this often. */
-const LOOK_EVERY_MS = 3000;
+export const LOOK_EVERY_MS = 3000;
+
+/** Where nothing waits a lane is woken for what comes; this often it looks all the same. */
+const LOOK_ANYWAY_MS = 30_000;
 
 /** How much longer than its attempt a claim lasts: the time to settle it on a slow disk. */
 const LEASE_MARGIN_MS = 30_000;
@@ -187,7 +190,8 @@ export class Lane {
   /** Called for every stored entry, so it must cost nothing while the workers are busy. */
   wake(): void {
     this.#wakes++;
-    for (const worker of this.#idle.splice(0)) worker.abort();
+    // Without a reason Deno makes an exception for it, which takes 40 µs.
+    for (const worker of this.#idle.splice(0)) worker.abort("woken");
   }
 
   stop(): void {
@@ -259,18 +263,21 @@ export class Lane {
       aheadMs: digestMs,
       longestWaitMs: longestWaitMs(policy),
     };
-    let waitMs = untilBeatMs(clock, LOOK_EVERY_MS);
+    let waitMs = untilBeatMs(clock, LOOK_ANYWAY_MS);
     for (const outbox of outboxes) {
       // An outbox that fails must not hold up what lies in the other.
       const found = this.#use.ask(outbox, () => {
         this.#settler.settlePast(outbox);
-        return outbox.claim(this.name, lease) ?? outbox.nextDueMs(this.name);
+        return outbox.claim(this.name, lease) ?? outbox.nextDueMs(this.name) ?? "nothing";
       });
       if (typeof found === "object") {
         await this.#attempt(outbox, found);
         return "sent";
       }
-      if (found !== undefined) waitMs = Math.min(waitMs, Math.max(1, found - nowMs));
+      if (found === "nothing") continue;
+      // Till then somebody may set the clock, or mend the disk.
+      const dueMs = found === undefined ? Infinity : Math.max(1, found - nowMs);
+      waitMs = Math.min(waitMs, untilBeatMs(clock, LOOK_EVERY_MS), dueMs);
     }
     // While a digest gathers, what is stored now is due later: nothing to be woken for.
     return { kind: waitMs <= digestMs ? "closed" : "empty", waitMs };

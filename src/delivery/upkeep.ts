@@ -2,7 +2,7 @@
 // disk did not take, follows a file that was removed, gives up what nobody will ever take, and
 // removes what is old. In small steps, because intake waits for each.
 
-import type { Clock } from "../clock.ts";
+import { type Clock, untilBeatMs } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Hopeless, Outbox, Retention } from "../outbox/outbox.ts";
 
@@ -169,7 +169,7 @@ export class Upkeep {
     await this.#options.clock.sleep(firstMs, stop);
     while (!stop.aborted) {
       await work();
-      await this.#options.clock.sleep(periodMs, stop);
+      await this.#options.clock.sleep(untilBeatMs(this.#options.clock, periodMs), stop);
     }
   }
 }

@@ -40,6 +40,9 @@ const MOST_LOOKS = 30;
 /** A look this short before the event may have seen the very kill. */
 const TOO_LATE_MS = 5000;
 
+/** So long the counter is taken to be the same for who cannot wait. */
+const SAME_COUNT_MS = 100;
+
 /** One record is less than this (kernel/printk.c: PRINTK_MESSAGE_MAX is 2048 at most). */
 const RECORD_BYTES = 8 * 1024;
 /** The largest log has some hundred thousand records; only so many are looked at. */
@@ -55,6 +58,13 @@ interface LoggedKill {
   readonly sinceBootMs: number;
 }
 
+/** What there is to be read. */
+interface Glance {
+  /** When this host was started, in milliseconds since 1970 UTC; undefined: no log can be read. */
+  readonly bootMs: number | undefined;
+  readonly kills: number | undefined;
+}
+
 /** Remembers how many processes the kernel has killed, and finds out whether it killed one. */
 export class MemoryWatch implements Disposable {
   readonly #places: MemoryPlaces;
@@ -62,8 +72,13 @@ export class MemoryWatch implements Disposable {
   /** The kernel's log, open behind the last record that was read: no seek leads back there. */
   #kernelLog: number | undefined;
   #logged: readonly LoggedKill[] = [];
-  /** Under way, for all who ask meanwhile. */
-  #reading: Promise<void> | undefined;
+  /** Under way, for all who ask meanwhile: a storm asks about hundreds in one instant. */
+  #glance: Promise<Glance> | undefined;
+  /** By the monotonic clock. */
+  #counted: { readonly atMs: number; readonly kills: number | undefined } = {
+    atMs: -Infinity,
+    kills: undefined,
+  };
 
   constructor(places: MemoryPlaces = PLACES) {
     this.#places = places;
@@ -87,29 +102,55 @@ export class MemoryWatch implements Disposable {
 
   /** What is known about a process that SIGKILL ended. Never throws. */
   async find(killed: KilledProcess, signal: AbortSignal): Promise<MemoryKill | undefined> {
-    if (await this.#isInKernelLog(killed, signal)) return { certainty: "sure" };
-    const kills = readKills(this.#places);
+    const { bootMs, kills } = await this.#glanceWithin(signal);
+    if (bootMs !== undefined && this.#isLogged(killed, bootMs)) return { certainty: "sure" };
     const before = this.#looks.findLast(({ atMs }) => atMs <= killed.atMs - TOO_LATE_MS);
     if (kills === undefined || before === undefined || kills <= before.kills) return undefined;
     return { certainty: "possible", kills: kills - before.kills, sinceMs: before.atMs };
   }
 
-  async #isInKernelLog({ pid, atMs }: KilledProcess, signal: AbortSignal): Promise<boolean> {
+  /** When nobody waits any more for what the log says, the counter alone. */
+  async #glanceWithin(signal: AbortSignal): Promise<Glance> {
+    try {
+      this.#glance ??= this.#read().finally(() => this.#glance = undefined);
+      return await unlessAborted(this.#glance, signal);
+    } catch {
+      return { bootMs: undefined, kills: this.#killsLately() };
+    }
+  }
+
+  /** The counter, which the first of hundreds reads for all. */
+  #killsLately(): number | undefined {
+    const nowMs = performance.now();
+    if (nowMs - this.#counted.atMs > SAME_COUNT_MS) {
+      this.#counted = { atMs: nowMs, kills: readKills(this.#places) };
+    }
+    return this.#counted.kills;
+  }
+
+  async #read(): Promise<Glance> {
+    const bootMs = await this.#readLog();
+    return { bootMs, kills: readKills(this.#places) };
+  }
+
+  /** When this host was started, once the log is read; undefined where it says nothing. */
+  async #readLog(): Promise<number | undefined> {
     const { proc } = this.#places;
     try {
       // In a container the same number is another process.
-      if (readlinkSync(`${proc}/self/ns/pid`) !== FIRST_PID_NAMESPACE) return false;
-      this.#reading ??= this.#readNew().finally(() => this.#reading = undefined);
-      await unlessAborted(this.#reading, signal);
-      const bootMs = Date.now() -
-        1000 * Number(readFileSync(`${proc}/uptime`, "utf8").split(" ")[0]);
-      return this.#logged.some((kill) => {
-        const ageMs = atMs - (bootMs + kill.sinceBootMs);
-        return kill.pid === pid && ageMs <= KILLED_WITHIN_MS && ageMs >= -CLOCKS_DIFFER_MS;
-      });
+      if (readlinkSync(`${proc}/self/ns/pid`) !== FIRST_PID_NAMESPACE) return undefined;
+      await this.#readNew();
+      return Date.now() - 1000 * Number(readFileSync(`${proc}/uptime`, "utf8").split(" ")[0]);
     } catch {
-      return false; // it may not be read, or there is none, or nobody waits any more
+      return undefined; // it may not be read, or there is none
     }
+  }
+
+  #isLogged({ pid, atMs }: KilledProcess, bootMs: number): boolean {
+    return this.#logged.some((kill) => {
+      const ageMs = atMs - (bootMs + kill.sinceBootMs);
+      return kill.pid === pid && ageMs <= KILLED_WITHIN_MS && ageMs >= -CLOCKS_DIFFER_MS;
+    });
   }
 
   /** Reads what the kernel's log has got since the last time; at the first time all of it. */
@@ -133,14 +174,14 @@ export class MemoryWatch implements Disposable {
 }
 
 /** Waits for it, or rejects when the signal comes first. */
-async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+async function unlessAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
   work.catch(() => {}); // others wait for it as well
   signal.throwIfAborted();
   const over = Promise.withResolvers<never>();
   const giveUp = () => over.reject(signal.reason);
   signal.addEventListener("abort", giveUp);
   try {
-    await Promise.race([work, over.promise]);
+    return await Promise.race([work, over.promise]);
   } finally {
     signal.removeEventListener("abort", giveUp);
   }

@@ -206,8 +206,7 @@ class ReplyReader {
     if (end < 0) throw this.#odd("a tag");
     const text = this.#text.slice(this.#at, end);
     this.#at = end;
-    // deno-lint-ignore no-control-regex -- all that one byte can say
-    if (/^[\x00-\x7f]*$/.test(text)) return unescapeXml(text);
+    if (isAscii(text)) return unescapeXml(text);
     return unescapeXml(decodeText(Uint8Array.from(text, (byte) => byte.charCodeAt(0))));
   }
 
@@ -220,13 +219,25 @@ class ReplyReader {
   }
 }
 
-/** Buffer's toString("latin1") does the same in twenty times the time (Deno 2.7). */
+/**
+ * A character for each byte. The list of a thousand processes is a megabyte, and supervisord waits
+ * while it is read: almost always it is ASCII, which takes 1 ms so, and otherwise 7. Spread into
+ * arguments it took 50 to 80, Buffer's toString("latin1") longer (Deno 2.7).
+ */
 function binaryString(bytes: Uint8Array): string {
-  let text = "";
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  if (isAscii(text)) return text;
+  let binary = "";
   for (let at = 0; at < bytes.length; at += 8192) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+    const piece = bytes.subarray(at, at + 8192);
+    binary += String.fromCharCode.apply(null, piece as unknown as number[]);
   }
-  return text;
+  return binary;
+}
+
+function isAscii(text: string): boolean {
+  // deno-lint-ignore no-control-regex -- all that one byte can say
+  return /^[\x00-\x7f]*$/.test(text);
 }
 
 const NAMED: ReadonlyMap<string, string> = new Map([

@@ -83,8 +83,9 @@ export function faultRows(all: readonly FaultCounts[]): Row[] {
         `cpu ${(cpu * 100).toFixed(1)} %; back after ${duration(counts.firstMs)} to ${
           duration(lastMs)
         }`,
-      goal: `all; 5 %; ${duration(backoffMs)}`,
-      kept: taken === alerts && dead === 0 && cpu < 0.05 && lastMs <= backoffMs,
+      goal: `all, 0, 0; 5 %; ${duration(backoffMs)}`,
+      kept: taken === alerts && takenAgain === 0 && dead === 0 && cpu < 0.05 &&
+        lastMs <= backoffMs,
     };
   });
 }

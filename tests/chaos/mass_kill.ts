@@ -102,6 +102,8 @@ export async function massKill(options: MassKillOptions): Promise<MassKillCounts
   const alertsBefore = alertsIn(hook.taken).size;
   say(`told ${told} of ${programs} in ${duration(toldWithinMs)}`);
   await comes(() => sumOf(gaps()) >= discardedSince(), GAP_TOLD_WITHIN_MS);
+  // A kill between the taking and its being written down would send the last one again, rightly.
+  await settled();
 
   // A start compares as well: what has been told must not be told again by it.
   Deno.kill(supervisord.pidOf("superbell"), "SIGKILL");

@@ -3,6 +3,7 @@
 import { closed, delivered, type Outcome, rejected, retry } from "../../src/alerts/outcome.ts";
 import type { Pace } from "../../src/channels/channel.ts";
 import { Connection } from "../../src/outbox/connection.ts";
+import { Outbox } from "../../src/outbox/outbox.ts";
 import { StoredEntries } from "../../src/outbox/stored_entries.ts";
 import { assert, assertEquals, assertLess, assertMatch } from "../support/assert.ts";
 import {
@@ -70,9 +71,17 @@ Deno.test("Delivery gives the channel the message of its language and the attemp
 Deno.test("Delivery looks every three seconds for what another process stored", async () => {
   await using bench = new DeliveryBench({ channels: { c: () => delivered("ok") } });
   await bench.clock.advance(SECOND);
-  bench.disk.enqueue([{ alert: ALERT, channel: "c" }], NOW);
-  await bench.clock.advance(10 * SECOND);
-  assertEquals(seconds(bench), [3]);
+  const other = Outbox.open(bench.disk.path, { nowMs: NOW });
+  try {
+    other.enqueue([{ alert: ALERT, channel: "c" }], NOW);
+    await bench.clock.advance(10 * SECOND);
+    assertEquals(seconds(bench), [3]);
+    other.enqueue([{ alert: { ...ALERT, id: "b" }, channel: "c" }], NOW);
+    await bench.clock.advance(3 * SECOND);
+    assertEquals(seconds(bench), [3, 12]);
+  } finally {
+    other.close();
+  }
 });
 
 Deno.test("Delivery tries again with doubling waits, at most the longest", async () => {
@@ -109,7 +118,9 @@ Deno.test("Delivery gives up when an entry is too old, and says how to send it a
     bench.log.at(-1)!,
     / ERROR gave up entry 1 \(alert a\) to c: busy; when the cause is mended: superbell outbox retry 1$/,
   );
-  bench.disk.entries.retry([1], bench.clock.now());
+  const command = Outbox.open(bench.disk.path, { nowMs: NOW });
+  command.entries.retry([1], bench.clock.now());
+  command.close();
   await bench.clock.advance(4 * SECOND);
   assertEquals(bench.sent.length, 5);
   assertEquals(bench.disk.entries.show(1)?.entry.state, "waiting");
