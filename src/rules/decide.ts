@@ -1,7 +1,7 @@
-// Whether each rule fits an event, and if not why: by the event alone. What follows over time is
-// decided in engine.ts.
+// Whether a rule fits an event, and if not why: by the event alone. rule_index.ts keeps the answers
+// for the many events of a configuration; what a rule makes of them over time says finder.ts.
 
-import { type Event, groupOf, processOf, textOf } from "../events/event.ts";
+import { type Event, groupOf, type ProcessName, processOf, textOf } from "../events/event.ts";
 import { matchNames, matchProcess } from "./match.ts";
 import { conditionOf, type ConditionWord, type Rule } from "./rule.ts";
 
@@ -45,33 +45,45 @@ export function decide(
 function decideRule(rule: Rule, event: Event, withhold: WithholdReason | undefined): Match {
   const word = wordFor(rule, event);
   if (word === undefined) return { rule, verdict: "skip", reason: "event-not-in-on" };
-  const reason = refusal(rule, event) ?? withhold;
+  const reason = nameRefusal(rule, processOf(event), groupOf(event)) ??
+    textRefusal(rule, textOf(event)) ?? withhold;
   return reason === undefined
     ? { rule, verdict: "alert", reason: "matched", word }
     : { rule, verdict: "skip", reason };
 }
 
 /** The first word that is true. That an end may be flapping says least, so it comes last. */
-function wordFor({ on }: Rule, event: Event): ConditionWord | undefined {
+export function wordFor({ on }: Rule, event: Event): ConditionWord | undefined {
   const holds = (word: ConditionWord) => conditionOf(word).holds(event);
   return on.find((word) => word !== "flapping" && holds(word)) ??
     (on.includes("flapping") && holds("flapping") ? "flapping" : undefined);
 }
 
-function refusal(rule: Rule, event: Event): Exclude<Reason, "matched"> | undefined {
-  const process = processOf(event);
-  if (rule.where.process !== undefined && process !== undefined) {
-    const fit = matchProcess(rule.where.process, process);
+/** Why the rule is not about the process or the group; undefined: it is, as far as names say. */
+export function nameRefusal(
+  { where }: Rule,
+  process: ProcessName | undefined,
+  group: string | undefined,
+):
+  | Exclude<Reason, "matched" | "event-not-in-on" | "text-not-matched" | WithholdReason>
+  | undefined {
+  if (where.process !== undefined && process !== undefined) {
+    const fit = matchProcess(where.process, process);
     if (fit !== "fits") return fit === "excluded" ? "process-excluded" : "process-not-in-where";
   }
-  const group = groupOf(event);
-  if (rule.where.group !== undefined && group !== undefined) {
-    const fit = matchNames(rule.where.group, () => group);
+  if (where.group !== undefined && group !== undefined) {
+    const fit = matchNames(where.group, () => group);
     if (fit !== "fits") return fit === "excluded" ? "group-excluded" : "group-not-in-where";
   }
-  const text = textOf(event);
-  if (rule.where.text !== undefined && text !== undefined && !rule.where.text.test(text)) {
-    return "text-not-matched";
-  }
   return undefined;
+}
+
+/** Why the rule is not about the text that an event carries; undefined: it is, or there is none. */
+export function textRefusal(
+  { where }: Rule,
+  text: string | undefined,
+): "text-not-matched" | undefined {
+  return where.text === undefined || text === undefined || where.text.test(text)
+    ? undefined
+    : "text-not-matched";
 }

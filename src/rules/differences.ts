@@ -1,7 +1,7 @@
 // What no event told: the roster against supervisord's own list and log. The list says how each
 // process stands now, and a process id other than the known one says that it ended in between;
-// the log says which ids ended and how, so that two crashes are two. A name in the log is without
-// its group: where several processes have it, only an id that we know helps.
+// the log says which ids ended, how and when, so that two crashes are two. A name in the log is
+// without its group: where several processes have it, only an id that we know helps.
 
 import type { Event, Exit, ProcessName, ProcessState } from "../events/event.ts";
 import { afterEvent, type KnownProcess, processKey, type Roster } from "./roster.ts";
@@ -12,7 +12,7 @@ export interface ProcessInfo {
   readonly state: ProcessState;
   /** 0: none runs. */
   readonly pid: number;
-  /** When it was started and stopped the last time, in seconds since 1970 UTC; 0: never. */
+  /** When it was started, and when it ended, the last time, in seconds since 1970 UTC; 0: never. */
   readonly startedAtS: number;
   readonly stoppedAtS: number;
   /** Of one that has ended: whether its exit status is one of its `exitcodes`. */
@@ -28,12 +28,19 @@ export interface LoggedEnd {
   readonly ran: boolean;
   readonly expected?: boolean;
   readonly exit?: Exit;
+  /**
+   * What the line's time may mean, in milliseconds since 1970 UTC, the later first: it has no zone,
+   * and an hour of the year comes twice. Empty: it has none that can be read.
+   */
+  readonly readingsMs: readonly number[];
 }
 
 /** What the log has about processes of one name, since supervisord's last start. */
 export interface NameLog {
   /** The oldest first; those before all others that have no pid ran before the log's piece. */
   readonly ends: readonly LoggedEnd[];
+  /** What the time may mean when one of them had run for `startsecs`, the last time; as above. */
+  readonly ranMs: readonly number[];
   /** Process id to how many of the ends stand before its start. */
   readonly endsBefore: ReadonlyMap<number, number>;
 }
@@ -96,15 +103,14 @@ export function differences(comparison: Comparison): Differences {
     const key = processKey(info.process);
     const known = now.get(key);
     const isTouched = known !== asked.get(key);
-    const missed = missedOf(info, comparison, {
-      isTouched,
-      isAlone: counts.get(info.process.name)!.length === 1,
-    });
+    const isAlone = counts.get(info.process.name)!.length === 1;
+    const missed = missedOf(info, comparison, { isTouched, isAlone });
     let after = missed.reduce<KnownProcess | undefined>(
       (before, event) => afterEvent(before, event, atMs),
       known,
     );
-    if (!isTouched) after = takenOver(after, info, atMs);
+    const name = isAlone ? look.log.get(info.process.name) : undefined;
+    if (!isTouched) after = takenOver(after, info, sinceWhen(info, name ?? NOTHING, atMs));
     else skipped++;
     events.push(...missed);
     if (after !== undefined && after !== known) changed.push(after);
@@ -122,6 +128,7 @@ function missedOf(
   { isTouched, isAlone }: { readonly isTouched: boolean; readonly isAlone: boolean },
 ): StateEvent[] {
   const { isFirst, isGap, isNewRun } = comparison;
+  const endedAtMs = likelyTime(info, info.stoppedAtS, comparison);
   const key = processKey(info.process);
   const [before, known] = [comparison.before.get(key), comparison.now.get(key)];
   if (isFirst && !isGap) return isTouched ? [] : stateEvents(info, comparison, { hasEnded: true });
@@ -130,7 +137,7 @@ function missedOf(
   const logged = isAlone
     ? endsAfter(before, name, { info, isNewRun })
     : name.ends.filter(({ pid }) => pid !== undefined && lost.includes(pid));
-  const ends = logged.filter(({ pid, ended, ran }) =>
+  const ends = withTimes(logged, { info, comparison, isAlone }).filter(({ pid, ended, ran }) =>
     pid !== undefined && !known?.endedPids.includes(pid) && !runs(info, pid) &&
     (isTouched ? known?.alivePid !== pid : true) &&
     (ended === "stopped" || ran || wasRunning(before, pid) || wasRunning(known, pid))
@@ -142,9 +149,9 @@ function missedOf(
   for (const [index, pid] of unclear.entries()) {
     const isLast = index === unclear.length - 1;
     if (info.state === "STOPPED" && isLast) {
-      events.push(endEvent(info, { pid, ended: "stopped", ran: true }, comparison));
+      events.push(endEvent(info, { pid, ended: "stopped", atMs: endedAtMs }, comparison));
     } else if (info.state === "EXITED" && isLast) {
-      events.push(endEvent(info, { ...info, pid, ended: "exited", ran: true }, comparison));
+      events.push(endEvent(info, { ...info, pid, ended: "exited", atMs: endedAtMs }, comparison));
     } else if (isGap && (wasRunning(before, pid) || wasRunning(known, pid))) {
       events.push(likelyEvent(info, { pid, name: isAlone ? NOTHING : name }, comparison));
     }
@@ -170,7 +177,7 @@ function likelyEvent(
     const exit = one.exit && { exit: { ...one.exit, certainty: "likely" as const } };
     return endEvent(info, { ...one, ...exit, pid }, comparison);
   }
-  const assumed = { pid, ended: "exited", ran: true, expected: false } as const;
+  const assumed = { pid, ended: "exited", expected: false } as const;
   return { ...endEvent(info, assumed, comparison), isAssumed: true } as StateEvent;
 }
 
@@ -191,7 +198,7 @@ function lostPids(
   return [...new Set(lost)];
 }
 
-const NOTHING: NameLog = { ends: [], endsBefore: new Map() };
+const NOTHING: NameLog = { ends: [], ranMs: [], endsBefore: new Map() };
 
 /** The ends in the log that are later than what was known before; no other process has the name. */
 function endsAfter(
@@ -228,23 +235,26 @@ function stateEvents(
   const { isFirst, isGap } = comparison;
   const known = comparison.now.get(processKey(info.process));
   const isOther = known?.state !== info.state;
-  const { exit } = info;
+  const { exit, startedAtS, stoppedAtS } = info;
   const base = { process: info.process, ...(exit !== undefined && { exit }) };
+  // The last start failed when it ended, or at once.
+  const failedAtMs = likelyTime(info, Math.max(startedAtS, stoppedAtS), comparison);
   switch (info.state) {
     case "EXITED": {
       const isNews = isOther && (known !== undefined && known.state !== "UNKNOWN" || isGap ||
         info.expected !== true);
       if (hasEnded || !(isNews || isLater(info.stoppedAtS, known))) return [];
-      return [endEvent(info, { ...info, pid: 0, ended: "exited", ran: true }, comparison)];
+      const atMs = likelyTime(info, stoppedAtS, comparison);
+      return [endEvent(info, { ...info, pid: 0, ended: "exited", atMs }, comparison)];
     }
     case "FATAL": {
-      if (!isOther && !isLater(info.startedAtS, known)) return [];
-      const origin = originOf(info, "PROCESS_STATE_FATAL", comparison);
+      if (!isOther && !isLater(startedAtS, known)) return [];
+      const origin = originOf(info, "PROCESS_STATE_FATAL", comparison, { atMs: failedAtMs });
       return [{ kind: "process_fatal", origin, ...base, fromState: "BACKOFF" }];
     }
     case "BACKOFF": {
       if (isFirst && !isGap || !isOther) return [];
-      const origin = originOf(info, "PROCESS_STATE_BACKOFF", comparison);
+      const origin = originOf(info, "PROCESS_STATE_BACKOFF", comparison, { atMs: failedAtMs });
       return [{ kind: "process_backoff", origin, ...base, fromState: "STARTING" }];
     }
   }
@@ -256,22 +266,79 @@ function isLater(atS: number, known: KnownProcess | undefined): boolean {
   return known !== undefined && atS * 1000 > known.sinceMs + SLACK_MS;
 }
 
-/** XML-RPC has whole seconds. */
+/** XML-RPC has whole seconds, and so have some logs. */
 const SLACK_MS = 1000;
+
+/** supervisord writes its log so much later at most than it takes the time of an end. */
+const WRITTEN_MS = 2000;
+
+/** An end, and when it was; absent: that is not known. */
+interface DatedEnd extends Omit<LoggedEnd, "ran" | "readingsMs"> {
+  readonly atMs?: number | undefined;
+}
+
+/**
+ * The ends of the log with their times, where these can be right: after what is known, in their
+ * order, not ahead, and with the last one when the list has it. A log whose clock is in another
+ * zone than ours does not agree with the list, and is not believed.
+ */
+function withTimes(
+  ends: readonly LoggedEnd[],
+  { info, comparison, isAlone }: {
+    readonly info: ProcessInfo;
+    readonly comparison: Comparison;
+    readonly isAlone: boolean;
+  },
+): readonly (LoggedEnd & DatedEnd)[] {
+  const fromMs = earliestMs(info, comparison);
+  const stoppedMs = info.stoppedAtS * 1000;
+  const isStop = (atMs: number) => atMs >= stoppedMs && atMs <= stoppedMs + WRITTEN_MS;
+  const last = ends.findLastIndex(({ readingsMs }) => readingsMs.some(isStop));
+  if (last < 0 && stoppedMs > 0) {
+    const atMs = isAlone ? likelyTime(info, info.stoppedAtS, comparison) : undefined;
+    return ends.map((end, index) => index === ends.length - 1 ? { ...end, atMs } : end);
+  }
+  let untilMs = comparison.atMs;
+  return ends.toReversed().map((end, index) => {
+    const isLast = ends.length - 1 - index === last;
+    const atMs = end.readingsMs.find((reading) =>
+      reading >= fromMs && reading <= untilMs && (!isLast || isStop(reading))
+    );
+    untilMs = atMs ?? untilMs;
+    return { ...end, atMs };
+  }).reverse();
+}
+
+/** A time of the list in milliseconds, where it can be right. */
+function likelyTime(
+  info: ProcessInfo,
+  atS: number,
+  comparison: Comparison,
+): number | undefined {
+  const atMs = atS * 1000;
+  const isLikely = atS > 0 && atMs >= earliestMs(info, comparison) && atMs <= comparison.atMs;
+  return isLikely ? atMs : undefined;
+}
+
+/** What is missing did not happen before: then the process stood as it was known to. */
+function earliestMs({ process }: ProcessInfo, { before }: Comparison): number {
+  const known = before.get(processKey(process));
+  return known === undefined ? -Infinity : known.sinceMs - SLACK_MS;
+}
 
 function endEvent(
   info: ProcessInfo,
-  { pid = 0, ended, expected, exit }: LoggedEnd,
+  { pid = 0, ended, expected, exit, atMs }: DatedEnd,
   comparison: Comparison,
 ): StateEvent {
   const { process } = info;
   if (ended === "stopped") {
-    const origin = originOf(info, "PROCESS_STATE_STOPPED", comparison, pid);
+    const origin = originOf(info, "PROCESS_STATE_STOPPED", comparison, { pid, atMs });
     return { kind: "process_stopped", origin, process, fromState: "STOPPING", pid };
   }
   return {
     kind: "process_exited",
-    origin: originOf(info, "PROCESS_STATE_EXITED", comparison, pid),
+    origin: originOf(info, "PROCESS_STATE_EXITED", comparison, { pid, atMs }),
     process,
     fromState: "RUNNING",
     pid,
@@ -285,18 +352,34 @@ function originOf(
   { process, state, startedAtS, stoppedAtS }: ProcessInfo,
   eventname: string,
   { supervisorRun, server }: Comparison,
-  pid = 0,
+  { pid = 0, atMs }: { readonly pid?: number; readonly atMs: number | undefined },
 ): Event["origin"] {
   const which = pid > 0 ? `pid ${pid}` : `at ${state === "EXITED" ? stoppedAtS : startedAtS}`;
   const identity = [supervisorRun, process.group, process.name, which].join("\n");
-  return { server, eventname, identity, reconciled: true };
+  return { server, eventname, identity, reconciled: true, ...(atMs !== undefined && { atMs }) };
+}
+
+/** No start takes so long, and no two zones are so near. */
+const LONGEST_START_MS = 10 * 60 * 1000;
+
+/** Since when it is in its state, as far as that can be known; else since it was found so. */
+function sinceWhen(
+  { state, pid, startedAtS }: ProcessInfo,
+  { ranMs }: NameLog,
+  atMs: number,
+): number {
+  if (pid === 0 || startedAtS === 0) return atMs;
+  const startedMs = startedAtS * 1000;
+  const latestMs = Math.min(atMs, startedMs + LONGEST_START_MS);
+  const isRun = (reading: number) => reading >= startedMs && reading <= latestMs;
+  return (state === "RUNNING" ? ranMs.find(isRun) : undefined) ?? startedMs;
 }
 
 /** What is known once supervisord's answer is believed; the same object where that is no news. */
 function takenOver(
   known: KnownProcess | undefined,
   info: ProcessInfo,
-  atMs: number,
+  sinceMs: number,
 ): KnownProcess {
   const { process, state, startedAtS, exit, expected } = info;
   const alivePid = info.pid > 0 ? info.pid : undefined;
@@ -311,7 +394,7 @@ function takenOver(
     ...rest,
     process,
     state,
-    sinceMs: kept ?? (alivePid !== undefined && startedAtS > 0 ? startedAtS * 1000 : atMs),
+    sinceMs: kept ?? sinceMs,
     ...(alivePid !== undefined && { alivePid }),
     ...(foundState === state && { foundState }),
     ...(startedAtS > 0 && { startedAtS }),

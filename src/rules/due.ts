@@ -1,86 +1,92 @@
-// What is due next, among thousands: a heap of times. A name that gets another time leaves its
-// old place behind, which is passed over when it comes up; so every step costs a logarithm.
-
-interface Place {
-  readonly atMs: number;
-  readonly name: string;
-}
-
-/** At the same time by name, so that the same is always done in the same order. */
-function isBefore(left: Place, right: Place): boolean {
-  return left.atMs < right.atMs || (left.atMs === right.atMs && left.name < right.name);
-}
+// What is due next, among thousands. All that one event brings is due at the same time, so a heap
+// holds each time once, and the names stand beside it. A time that nothing is due at any more stays
+// behind in the heap, and is passed over when it comes up; so every step costs a logarithm.
 
 /** Names with the time at which each is due. */
 export class DueTimes {
   readonly #times = new Map<string, number>();
-  #heap: Place[] = [];
+  readonly #names = new Map<number, Set<string>>();
+  #heap: number[] = [];
 
   /** Sets when the name is due; undefined: not at all. */
   set(name: string, atMs: number | undefined): void {
-    if (this.#times.get(name) === atMs) return;
+    const before = this.#times.get(name);
+    if (before === atMs) return;
+    if (before !== undefined) this.#forget(name, before);
     if (atMs === undefined) this.#times.delete(name);
     else {
       this.#times.set(name, atMs);
-      this.#push({ atMs, name });
+      this.#note(name, atMs);
     }
-    if (this.#heap.length > 2 * this.#times.size + 64) this.#rebuild();
+    if (this.#heap.length > 2 * this.#names.size + 64) this.#rebuild();
   }
 
   /** The earliest time; undefined when nothing is due ever. */
   next(): number | undefined {
-    while (this.#heap.length > 0 && !this.#holds(this.#heap[0]!)) this.#pop();
-    return this.#heap[0]?.atMs;
+    while (this.#heap.length > 0 && !this.#names.has(this.#heap[0]!)) this.#pop();
+    return this.#heap[0];
   }
 
-  /** The names that are due by then, the earliest first; they are due no more. */
+  /** The names that are due by then, the earliest first, at the same time by name; no more due. */
   take(nowMs: number): string[] {
-    const names: string[] = [];
+    const taken: string[] = [];
     for (let atMs = this.next(); atMs !== undefined && atMs <= nowMs; atMs = this.next()) {
-      const { name } = this.#pop()!;
-      this.#times.delete(name);
-      names.push(name);
+      const names = [...this.#names.get(atMs)!].sort();
+      this.#names.delete(atMs);
+      for (const name of names) {
+        this.#times.delete(name);
+        taken.push(name);
+      }
     }
-    return names;
+    return taken;
   }
 
-  #holds({ atMs, name }: Place): boolean {
-    return this.#times.get(name) === atMs;
+  #note(name: string, atMs: number): void {
+    const names = this.#names.get(atMs);
+    if (names !== undefined) names.add(name);
+    else {
+      this.#names.set(atMs, new Set<string>().add(name));
+      this.#push(atMs);
+    }
+  }
+
+  #forget(name: string, atMs: number): void {
+    const names = this.#names.get(atMs)!;
+    names.delete(name);
+    if (names.size === 0) this.#names.delete(atMs);
   }
 
   #rebuild(): void {
     this.#heap = [];
-    for (const [name, atMs] of this.#times) this.#push({ atMs, name });
+    for (const atMs of this.#names.keys()) this.#push(atMs);
   }
 
-  #push(place: Place): void {
+  #push(atMs: number): void {
     const heap = this.#heap;
     let at = heap.length;
-    heap.push(place);
+    heap.push(atMs);
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      if (!isBefore(place, heap[parent]!)) break;
+      if (atMs >= heap[parent]!) break;
       heap[at] = heap[parent]!;
       at = parent;
     }
-    heap[at] = place;
+    heap[at] = atMs;
   }
 
-  #pop(): Place | undefined {
+  #pop(): void {
     const heap = this.#heap;
-    const top = heap[0];
     const last = heap.pop();
-    if (last === undefined || heap.length === 0) return top;
+    if (last === undefined || heap.length === 0) return;
     let at = 0;
     while (true) {
       let child = 2 * at + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
-      if (!isBefore(heap[child]!, last)) break;
+      if (child + 1 < heap.length && heap[child + 1]! < heap[child]!) child++;
+      if (heap[child]! >= last) break;
       heap[at] = heap[child]!;
       at = child;
     }
     heap[at] = last;
-    return top;
   }
 }

@@ -1,5 +1,6 @@
 // When many processes fail within seconds, the host is in trouble and not they: one message
-// instead of one for each. Counts who has failed lately; what follows is decided in engine.ts.
+// instead of one for each. Counts who has failed lately; what follows is decided in
+// incident_book.ts.
 
 import type { ConfigNode } from "../config/node.ts";
 import type { Event, ProcessName } from "../events/event.ts";
@@ -26,12 +27,12 @@ export function parseHostIncident(
   channelName: (node: ConfigNode) => string,
 ): HostIncident | undefined {
   if (node === undefined) return undefined;
-  const section = node.section();
+  const section = node.section("{ processes: 10, within: 30s, to: [oncall] }");
   const to = section.required("to");
   const parsed: HostIncident = {
     processes: section.optional("processes")?.integer({ min: 2, max: 100_000 }) ?? 10,
     withinMs: section.optional("within")?.duration({ min: 1000, max: 3_600_000 }) ?? 30_000,
-    to: to.value === undefined ? [] : to.list(channelName),
+    to: to.value === undefined ? [] : to.list(channelName, "[oncall]"),
     pacing: {
       ...DEFAULT_PACING,
       groupBy: "host",
@@ -74,13 +75,12 @@ export class RecentFailures {
     return this.#failures.size;
   }
 
-  /** What has become of a process that failed. */
-  follow(process: ProcessName, event: Event, nowMs: number): void {
-    const key = processKey(process);
-    const failure = this.#failures.get(key);
+  /** What has become of a process that failed, by its processKey(). */
+  follow(process: string, event: Event, nowMs: number): void {
+    const failure = this.#failures.get(process);
     if (failure === undefined || stateAfter(event) === undefined) return;
     const member = memberAfter(failure.member, event, nowMs);
-    this.#failures.set(key, { ...failure, member }); // its place stays
+    this.#failures.set(process, { ...failure, member }); // its place stays
   }
 
   all(): RecentFailure[] {

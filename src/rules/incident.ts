@@ -1,7 +1,7 @@
 // An incident is a failure under one rule: of one process, or of all that the rule gathers. It is
 // plain data that lies in the database, so that it goes on over restarts of ours and of
-// supervisord. Here is what it holds and how an event changes one of its processes; what follows
-// from that is decided in engine.ts.
+// supervisord. Here is what it holds and how an event changes one of its processes; who gets into
+// it stands in incident_book.ts, and what is told of it in incident_teller.ts.
 
 import type { Event, ProcessName, ProcessState } from "../events/event.ts";
 import type { Grouping } from "./pacing.ts";
@@ -33,6 +33,8 @@ export interface Member {
   readonly settled?: { readonly how: Settling; readonly atMs: number };
   /** It must run longer than others to count as well. */
   readonly flapping?: true;
+  /** It came in after the last message. */
+  readonly joined?: true;
 }
 
 /** What is kept of one incident; its members lie beside it. */
@@ -53,8 +55,9 @@ export interface Incident {
   /** How many processes belong to it, and how many of them are not well. */
   readonly members: number;
   readonly unsettled: number;
-  /** Members that came since the last message. */
+  /** Members that came since the last message, and what happened to the latest of them. */
   readonly joined: number;
+  readonly newest?: Cause | undefined;
   /** Whether it has happened often enough to be told. */
   readonly ready: boolean;
   /** The next message waits until then for others to come in. */
@@ -73,6 +76,13 @@ export interface Incident {
   readonly acknowledged?: Acknowledgement | undefined;
 }
 
+/** What happened, and when. */
+export interface Cause {
+  readonly word: ConditionWord;
+  readonly event: Event;
+  readonly eventAtMs: number;
+}
+
 /** What has been told of an incident. */
 export interface Told {
   /** When it was told first, and how bad it was at the last time. */
@@ -81,6 +91,8 @@ export interface Told {
   /** Messages so far, and how many of them were reminders. */
   readonly messages: number;
   readonly reminders: number;
+  /** How many of them were about processes that came in later; absent: none. */
+  readonly joins?: number;
   /** When the next reminder is due; absent: never. */
   readonly remindAtMs?: number | undefined;
   /** When others are told too; absent: never, or they have been. */
@@ -120,6 +132,12 @@ export interface IncidentReport {
   readonly processes: readonly ProcessName[];
   /** How many there are altogether. */
   readonly count: number;
+  /** Only of a message about processes that came in later: these, and how many are not well now. */
+  readonly joined?: {
+    readonly processes: readonly ProcessName[];
+    readonly count: number;
+    readonly unsettled: number;
+  };
   /** Why it is told only now. */
   readonly heldBy?: HoldReason;
 }
@@ -178,18 +196,17 @@ export function memberAfter(
 }
 
 function withState(
-  { process, settled, flapping }: Pick<Member, "process"> & Partial<Member>,
+  { process, settled, flapping, joined }: Pick<Member, "process"> & Partial<Member>,
   { state, how }: { readonly state: ProcessState; readonly how: Settling | undefined },
   nowMs: number,
 ): Member {
   // STOPPED after STOPPING is the same stop.
   const atMs = how === "stopped" && settled?.how === how ? settled.atMs : nowMs;
-  return {
-    process,
-    state,
-    ...(how && { settled: { how, atMs } }),
-    ...(flapping && { flapping }),
-  };
+  const member: Member = how === undefined
+    ? { process, state }
+    : { process, state, settled: { how, atMs } };
+  if (flapping === undefined && joined === undefined) return member;
+  return { ...member, ...(flapping && { flapping }), ...(joined && { joined }) };
 }
 
 /** How a process stands, by whoever knows. */
@@ -231,12 +248,12 @@ function settlingOf(state: ProcessState, expected: boolean): Settling | undefine
   }
 }
 
-/** When the next reminder is due after `reminders` of them: the pause doubles. */
-export function nextReminderMs(
-  { everyMs, longestMs }: { readonly everyMs: number; readonly longestMs: number },
-  reminders: number,
+/** How long to wait after so many messages of the same kind: the pause doubles. */
+export function pauseMs(
+  { firstMs, longestMs }: { readonly firstMs: number; readonly longestMs: number },
+  messages: number,
 ): number {
-  return Math.min(everyMs * 2 ** Math.min(reminders, 30), Math.max(everyMs, longestMs));
+  return Math.min(firstMs * 2 ** Math.min(messages, 30), Math.max(firstMs, longestMs));
 }
 
 /** Whether it was less than that long ago. A time ahead is of a clock that was set back since. */

@@ -1,9 +1,10 @@
 // Keeps the incidents and their processes as the events say, without a thought of who is told.
 
-import type { Event, ProcessName } from "../events/event.ts";
+import { type Event, happenedAtMs, type ProcessName } from "../events/event.ts";
 import { isFull, lastOf } from "./flapping.ts";
 import { HOST_RULE, type HostIncident } from "./host_incident.ts";
 import {
+  type Cause,
   groupingKey,
   type Incident,
   isEnd,
@@ -20,6 +21,7 @@ import type { Plan } from "./plan.ts";
 import type { ConditionWord } from "./rule.ts";
 import type { RuleMemory } from "./rule_memory.ts";
 import type { Suppression } from "./suppression.ts";
+import type { Tally } from "./tally.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -31,6 +33,8 @@ const LONGEST_WELL_MS = HOUR_MS / 2;
 /** A failure of a process, as a rule found it in an event. */
 export interface Failure {
   readonly process: ProcessName;
+  /** The process's processKey(). */
+  readonly key: string;
   readonly event: Event;
   /** What makes the event this one and no other. */
   readonly seed: string;
@@ -56,118 +60,198 @@ export class IncidentBook {
 
   /** Puts a failure into the incident that it belongs to; opens one if there is none. */
   add(
-    { process, event, seed }: Failure,
+    failure: Failure,
     { plan, word, nowMs }: {
       readonly plan: Plan;
       readonly word: ConditionWord;
       readonly nowMs: number;
     },
   ): Incident {
-    const { pacing, name: rule } = plan;
-    const key = groupingKey(pacing.groupBy, { process });
-    const tally = this.#memory.tally(rule, key);
-    const after = pacing.after;
+    const { pacing: { groupBy, after }, name: rule } = plan;
+    const key = groupBy === "process" ? failure.key : groupingKey(groupBy, failure);
+    const before = this.#memory.tally(rule, key);
     const recentMs = after === undefined
-      ? tally.recentMs
-      : lastOf(tally.recentMs, nowMs, after.count);
-    const isOld = nowMs - tally.untoldAtMs > DAY_MS;
-    const untold = (isOld ? 0 : tally.untold) + (isEnd(event) ? 1 : 0);
-    this.#memory.putTally({ ...tally, recentMs, untold, untoldAtMs: nowMs });
-    const rank = rankOf(word);
-    const ready = after === undefined || word === "flapping" || (rank === 3 && !plan.onlyWorst) ||
-      isFull(recentMs, after.count, after.withinMs);
+      ? before.recentMs
+      : lastOf(before.recentMs, nowMs, after.count);
+    const isOld = nowMs - before.untoldAtMs > DAY_MS;
+    const untold = (isOld ? 0 : before.untold) + (isEnd(failure.event) ? 1 : 0);
+    const tally = { ...before, recentMs, untold, untoldAtMs: nowMs };
+    this.#memory.putTally(tally);
+    const isReady = after === undefined || word === "flapping" ||
+      (rankOf(word) === 3 && !plan.onlyWorst) || isFull(recentMs, after.count, after.withinMs);
     const open = this.#memory.incident(rule, key);
-    const ends = word === "flapping"
-      ? this.#memory.tally(rule, processKey(process)).ends.atMs.length
-      : untold;
-    const base: Incident = open ?? {
+    return open === undefined
+      ? this.#begin(failure, { plan, word, tally, isReady, nowMs })
+      : this.#extend(open, failure, { plan, word, isReady, nowMs });
+  }
+
+  #begin(
+    { process, key: name, event, seed }: Failure,
+    { plan, word, tally, isReady, nowMs }: {
+      readonly plan: Plan;
+      readonly word: ConditionWord;
+      readonly tally: Tally;
+      readonly isReady: boolean;
+      readonly nowMs: number;
+    },
+  ): Incident {
+    const { name: rule, pacing } = plan;
+    const { key } = tally;
+    const flaps = word === "flapping";
+    const counted = flaps ? this.#memory.tally(rule, name).ends.atMs : undefined;
+    const atMs = happenedAtMs(event, nowMs);
+    const fresh = memberAfter({ process }, event, atMs);
+    const member: Member = flaps ? { ...fresh, flapping: true } : fresh;
+    const incident: Incident = {
       id: this.#options.idOf([seed, rule, key].join("\n")),
       rule,
       key,
       by: pacing.groupBy,
-      startedAtMs: word === "flapping"
-        ? this.#memory.tally(rule, processKey(process)).ends.atMs[0] ?? nowMs
-        : nowMs,
-      ends,
-      rank,
+      startedAtMs: Math.min(counted?.[0] ?? nowMs, atMs),
+      ends: counted?.length ?? tally.untold,
+      rank: rankOf(word),
       word,
       event,
       eventAtMs: nowMs,
-      members: 0,
-      unsettled: 0,
-      joined: 0,
-      ready,
+      members: 1,
+      unsettled: member.settled === undefined ? 1 : 0,
+      joined: 1,
+      ready: isReady,
       gatherUntilMs: nowMs + pacing.groupWaitMs,
       wellUntilMs: 0,
       returns: isWithin(tally.resolvedAtMs, RETURN_MS, nowMs) ? tally.returns + 1 : 0,
     };
-    const worst = rank >= base.rank ? { rank, word, event, eventAtMs: nowMs } : {};
-    const incident: Incident = { ...base, ...worst, ready: base.ready || ready };
-    const known = this.#memory.membersOf(incident).get(processKey(process));
-    const flaps = word === "flapping" || known?.flapping === true;
-    const member: Member = {
-      ...(known ?? memberAfter({ process }, event, nowMs)),
-      ...(flaps && { flapping: true }),
-    };
-    if (known !== undefined) {
-      if (known.flapping !== member.flapping) this.#memory.putMember(incident, member);
-      return this.#put(incident, plan);
-    }
-    const joins = incident.told !== undefined && incident.joined === 0;
-    const joined: Incident = {
-      ...incident,
-      // The first one has been counted already.
-      ends: open === undefined ? incident.ends : incident.ends + (isEnd(event) ? 1 : 0),
-      members: incident.members + 1,
-      unsettled: incident.unsettled + (member.settled === undefined ? 1 : 0),
-      joined: incident.joined + 1,
-      ...(joins && { gatherUntilMs: nowMs + pacing.groupWaitMs }),
-    };
-    this.#join(joined, member);
-    return this.#put(joined, plan);
+    this.#join(incident, member, name);
+    return this.#put(incident, plan);
   }
 
-  #join(incident: Incident, member: Member): void {
-    this.#memory.putMember(incident, member);
+  #extend(
+    open: Incident,
+    { process, key, event }: Failure,
+    { plan, word, isReady, nowMs }: {
+      readonly plan: Plan;
+      readonly word: ConditionWord;
+      readonly isReady: boolean;
+      readonly nowMs: number;
+    },
+  ): Incident {
+    const rank = rankOf(word);
+    const worst = rank >= open.rank ? { rank, word, event, eventAtMs: nowMs } : undefined;
+    const ready = open.ready || isReady;
+    const known = this.#memory.membersOf(open).get(key);
+    if (known !== undefined) {
+      if (word === "flapping" && known.flapping !== true) {
+        this.#memory.putMember(open, { ...known, flapping: true }, key);
+      }
+      return this.#put({ ...open, ...worst, ready }, plan);
+    }
+    return this.#grow({ ...open, ...worst, ready }, { process, key }, {
+      plan,
+      cause: { word, event, eventAtMs: nowMs },
+    });
+  }
+
+  /** Puts another process into an incident. */
+  #grow(
+    open: Incident,
+    { process, key }: Pick<Failure, "process" | "key">,
+    { plan, cause }: { readonly plan: Plan; readonly cause: Cause },
+  ): Incident {
+    const { word, event, eventAtMs } = cause;
+    const isTold = open.told !== undefined;
+    const member: Member = {
+      ...memberAfter({ process }, event, eventAtMs),
+      ...(word === "flapping" && { flapping: true }),
+      ...(isTold && { joined: true }),
+    };
+    const isFirst = isTold && open.joined === 0;
+    const grown: Incident = {
+      ...open,
+      ends: open.ends + (isEnd(event) ? 1 : 0),
+      members: open.members + 1,
+      unsettled: open.unsettled + (member.settled === undefined ? 1 : 0),
+      joined: open.joined + 1,
+      ...(isTold && { newest: cause }),
+      ...(isFirst && { gatherUntilMs: eventAtMs + plan.pacing.groupWaitMs }),
+    };
+    this.#join(grown, member, key);
+    return this.#put(grown, plan);
+  }
+
+  #join(incident: Incident, member: Member, key?: string): void {
+    this.#memory.putMember(incident, member, key);
     this.#options.suppression.add(incident.id, member.process);
   }
 
   /** Stores the incident with the time until which all must stay well, where all are. */
   #put(incident: Incident, plan: Plan): Incident {
-    let stored = incident;
-    if (incident.unsettled === 0) {
-      let wellUntilMs = 0;
-      for (const member of this.#memory.membersOf(incident).values()) {
-        const fromMs = Math.max(member.settled?.atMs ?? 0, incident.watchedFromMs ?? 0);
-        wellUntilMs = Math.max(wellUntilMs, fromMs + wellMs(plan, incident, member));
-      }
-      stored = { ...incident, wellUntilMs };
-    }
+    const stored = incident.unsettled === 0
+      ? { ...incident, wellUntilMs: this.#wellUntilMs(incident, plan) }
+      : incident;
     this.#memory.putIncident(stored);
     return stored;
+  }
+
+  #wellUntilMs(incident: Incident, plan: Plan): number {
+    let wellUntilMs = 0;
+    for (const member of this.#memory.membersOf(incident).values()) {
+      const fromMs = Math.max(member.settled?.atMs ?? 0, incident.watchedFromMs ?? 0);
+      wellUntilMs = Math.max(wellUntilMs, fromMs + wellMs(plan, incident, member));
+    }
+    return wellUntilMs;
   }
 
   /** Brings every incident that the process is in up to date; answers their ids. */
   follow(process: ProcessName, event: Event, nowMs: number): readonly string[] {
     if (stateAfter(event) === undefined) return [];
-    this.#memory.failures.follow(process, event, nowMs);
-    const ids = this.#memory.incidentsOf(process);
+    const key = processKey(process);
+    this.#memory.failures.follow(key, event, nowMs);
+    const atMs = happenedAtMs(event, nowMs);
+    const ids = this.#memory.incidentsOf(process, key);
     for (const id of ids) {
       const incident = this.#memory.byId(id)!;
-      const member = this.#memory.membersOf(incident).get(processKey(process))!;
-      this.#replaceMember(incident, member, memberAfter(member, event, nowMs), isEnd(event));
+      const member = this.#memory.membersOf(incident).get(key)!;
+      const now = memberAfter(member, event, atMs);
+      const known = now.settled === undefined ? this.#whenItRan(incident, atMs) : incident;
+      this.#replaceMember(known, { key, member, now, ended: isEnd(event) });
     }
     return ids;
   }
 
-  #replaceMember(incident: Incident, old: Member, member: Member, ended: boolean): void {
-    this.#memory.putMember(incident, member);
-    const change = Number(member.settled === undefined) - Number(old.settled === undefined);
-    this.#put({
-      ...incident,
-      ends: incident.ends + (ended ? 1 : 0),
-      unsettled: incident.unsettled + change,
-    }, this.#options.plans.get(incident.rule)!);
+  /**
+   * The incident, whose processes may have run for so long that it would be over if they did not
+   * flap. A FATAL that was told is none of what fails now: another one is news, also to those who
+   * know that somebody looks after the first.
+   */
+  #whenItRan(incident: Incident, nowMs: number): Incident {
+    const { told, unsettled } = incident;
+    if (unsettled > 0 || told === undefined || told.rank < 3) return incident;
+    const { resolveAfterMs } = this.#options.plans.get(incident.rule)!.pacing;
+    const members = [...this.#memory.membersOf(incident).values()];
+    const allWellAtMs = Math.max(...members.map(({ settled }) => settled?.atMs ?? nowMs));
+    return nowMs - allWellAtMs < resolveAfterMs
+      ? incident
+      : { ...incident, rank: 1, told: { ...told, rank: 2 } };
+  }
+
+  #replaceMember(
+    incident: Incident,
+    { key, member, now, ended }: {
+      readonly key: string;
+      readonly member: Member;
+      readonly now: Member;
+      readonly ended: boolean;
+    },
+  ): void {
+    this.#memory.putMember(incident, now, key);
+    const unsettled = incident.unsettled + Number(now.settled === undefined) -
+      Number(member.settled === undefined);
+    // A start that goes on changes the process, and nothing of the incident.
+    if (!ended && unsettled === incident.unsettled && unsettled > 0) return;
+    const ends = incident.ends + (ended ? 1 : 0);
+    const plan = this.#options.plans.get(incident.rule)!;
+    const wellUntilMs = unsettled === 0 ? this.#wellUntilMs(incident, plan) : incident.wellUntilMs;
+    this.#memory.putIncident({ ...incident, ends, unsettled, wellUntilMs });
   }
 
   /** The group's processes are gone, unless they come back soon: `update` removes and adds. */
@@ -180,12 +264,12 @@ export class IncidentBook {
   remove(isGone: (name: ProcessName) => boolean, nowMs: number): string[] {
     const touched: string[] = [];
     for (const incident of this.#memory.incidents()) {
-      const gone = [...this.#memory.membersOf(incident).values()].filter(({ process, settled }) =>
+      const gone = [...this.#memory.membersOf(incident)].filter(([, { process, settled }]) =>
         settled?.how !== "removed" && isGone(process)
       );
-      for (const member of gone) {
-        const removed: Member = { ...member, settled: { how: "removed", atMs: nowMs } };
-        this.#replaceMember(this.#memory.byId(incident.id)!, member, removed, false);
+      for (const [key, member] of gone) {
+        const now: Member = { ...member, settled: { how: "removed", atMs: nowMs } };
+        this.#replaceMember(this.#memory.byId(incident.id)!, { key, member, now, ended: false });
       }
       if (gone.length > 0) touched.push(incident.id);
     }
@@ -196,13 +280,14 @@ export class IncidentBook {
   compare(standing: ReadonlyMap<string, ProcessStanding>, nowMs: number): string[] {
     return this.#memory.incidents().map(({ id }) => id).filter((id) => {
       let changed = false;
-      const { eventAtMs: failedAtMs } = this.#memory.byId(id)!;
+      const { event, eventAtMs } = this.#memory.byId(id)!;
+      const failedAtMs = happenedAtMs(event, eventAtMs);
       for (const [key, member] of this.#memory.membersOf(this.#memory.byId(id)!)) {
-        const now = standing.get(key);
-        if (now === undefined) continue;
-        const right = memberStanding(member, now, { failedAtMs, nowMs });
-        if (right === member) continue;
-        this.#replaceMember(this.#memory.byId(id)!, member, right, false);
+        const standingNow = standing.get(key);
+        if (standingNow === undefined) continue;
+        const now = memberStanding(member, standingNow, { failedAtMs, nowMs });
+        if (now === member) continue;
+        this.#replaceMember(this.#memory.byId(id)!, { key, member, now, ended: false });
         changed = true;
       }
       return changed;
@@ -211,7 +296,7 @@ export class IncidentBook {
 
   /** Counts who fails; answers the id of the host's incident if the failure belongs to it. */
   countFailure(
-    { process, event, seed }: Failure,
+    { process, key, event, seed }: Failure,
     { hostIncident, nowMs }: { readonly hostIncident: HostIncident; readonly nowMs: number },
   ): string | undefined {
     const { withinMs } = hostIncident;
@@ -219,16 +304,9 @@ export class IncidentBook {
     const plan = this.#options.plans.get(HOST_RULE)!;
     const open = this.#memory.incident(HOST_RULE, "*");
     if (open !== undefined) {
-      if (this.#memory.membersOf(open).has(processKey(process))) return open.id;
-      const member = memberAfter({ process }, event, nowMs);
-      const grown = {
-        ...open,
-        ends: open.ends + (isEnd(event) ? 1 : 0),
-        members: open.members + 1,
-        unsettled: open.unsettled + (member.settled === undefined ? 1 : 0),
-      };
-      this.#join(grown, member);
-      return this.#put(grown, plan).id;
+      if (this.#memory.membersOf(open).has(key)) return open.id;
+      const cause = { word: wordOfHost(event), event, eventAtMs: nowMs };
+      return this.#grow(open, { process, key }, { plan, cause }).id;
     }
     if (count < hostIncident.processes) return undefined;
     const failures = this.#memory.failures.all();

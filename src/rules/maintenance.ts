@@ -53,6 +53,9 @@ export function isWindowAbout(
     (group !== undefined && matchNames(where.group, () => group) === "fits");
 }
 
+/** What a window looks like, for who has written something else. */
+const WINDOW_EXAMPLE = '{ from: "22:00", to: "06:00" }';
+
 /** What the reader needs of the configuration around it. */
 export interface MaintenanceContext {
   /** Of the top level. */
@@ -66,18 +69,18 @@ export function parseMaintenance(
   node: ConfigNode | undefined,
   context: MaintenanceContext,
 ): MaintenanceWindow[] {
-  return node?.list((item) => parseWindow(item, context)) ?? [];
+  return node?.listOfSections((item) => parseWindow(item, context), WINDOW_EXAMPLE) ?? [];
 }
 
 function parseWindow(node: ConfigNode, context: MaintenanceContext): MaintenanceWindow {
-  const section = node.section();
+  const section = node.section(WINDOW_EXAMPLE);
   const days = section.optional("days")?.list((item) => DAYS.indexOf(item.oneOf(DAYS)));
   const fromMinute = parseMinute(section.required("from"));
   const toNode = section.required("to");
   const toMinute = parseMinute(toNode);
   const zone = section.optional("time_zone");
   const whereNode = section.optional("where");
-  const where = whereNode?.section();
+  const where = whereNode?.section('{ process: ["batch:*"] }');
   const [process, group] = [where?.optional("process"), where?.optional("group")];
   where?.end();
   if (where !== undefined && process === undefined && group === undefined) {

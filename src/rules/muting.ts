@@ -33,7 +33,7 @@ export class Muting {
 
   /** Held only if each of the processes is. */
   holdOfAll(members: readonly Member[], nowMs: number): Hold | undefined {
-    if (!this.#canMute()) return undefined;
+    if (!this.canMute) return undefined;
     let first: Hold | undefined;
     for (const { process } of members) {
       const muted = this.holdOf({ process }, nowMs);
@@ -43,8 +43,9 @@ export class Muting {
     return first;
   }
 
-  #canMute(): boolean {
-    return this.#memory.silences().length > 0 || this.#windows.length > 0;
+  /** Whether there is anything that could mute. */
+  get canMute(): boolean {
+    return this.#memory.hasSilences || this.#windows.length > 0;
   }
 
   /** The silence or the window that holds what is about the subject. */
@@ -52,6 +53,7 @@ export class Muting {
     subject: Subject,
     nowMs: number,
   ): (Hold & { readonly untilMs: number }) | undefined {
+    if (!this.canMute) return undefined;
     for (const silence of this.#memory.silences()) {
       if (silence.untilMs <= nowMs) this.#memory.endSilence(silence.id);
       else if (isInForce(silence, nowMs) && isAbout(silence, subject)) {

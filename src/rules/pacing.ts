@@ -43,6 +43,9 @@ const DAY_MS = 24 * HOUR_MS;
 /** Reminders never come at longer intervals, unless configured so. */
 export const LONGEST_REMINDER_MS = DAY_MS;
 
+/** Nor is it ever longer between two messages about processes that come into an incident. */
+export const LONGEST_JOIN_MS = 30 * MINUTE_MS;
+
 export const DEFAULT_PACING: Pacing = {
   severity: "warning",
   stop: false,

@@ -15,6 +15,9 @@ import {
   type TailSettings,
 } from "./rule.ts";
 
+/** What a rule looks like, for who has written something else. */
+const RULE_EXAMPLE = "{ name: crash, on: [crash, fatal], to: [oncall] }";
+
 /** The rules, in the order of the file. `channels` are the names that `to` may hold, if known. */
 export function parseRules(
   node: ConfigNode,
@@ -22,14 +25,14 @@ export function parseRules(
   readMore: ReadMore = () => {},
 ): Rule[] {
   const names = new Set<string>();
-  return node.list((item) => {
+  return node.listOfSections((item) => {
     const rule = parseRule(item, { channels, readMore });
     if (rule.name !== "" && names.has(rule.name)) {
       item.problem(`a rule named "${rule.name}" stands above already`);
     }
     names.add(rule.name);
     return rule;
-  });
+  }, RULE_EXAMPLE);
 }
 
 /** Reads the keys of a rule that decide nothing, and so are not for this layer to know. */
@@ -42,17 +45,19 @@ function parseRule(
     readonly readMore: ReadMore;
   },
 ): Rule {
-  const section = node.section();
+  const section = node.section(RULE_EXAMPLE);
   const name = section.required("name").stringThat((text) =>
     text === HOST_RULE ? `is the name of what the key ${HOST_RULE} tells; take another` : undefined
   );
   const onNode = section.required("on");
   const on = onNode.value === undefined
     ? []
-    : onNode.list(readWord).filter((word) => word !== undefined);
+    : onNode.list(readWord, "[crash, fatal]").filter((word) => word !== undefined);
   const where = parseWhere(section.optional("where"), on);
   const toNode = section.required("to");
-  const to = toNode.value === undefined ? [] : toNode.list((item) => channelName(item, channels));
+  const to = toNode.value === undefined
+    ? []
+    : toNode.list((item) => channelName(item, channels), "[oncall]");
   if (new Set(to).size < to.length) toNode.problem("names a channel twice");
   const pacing = parsePacing(section, {
     on,
@@ -69,7 +74,7 @@ function parseRule(
 
 /** Reads a `tail:` section, of a rule or of the top level. */
 export function parseTail(node: ConfigNode): Partial<TailSettings> {
-  const section = node.section();
+  const section = node.section("{ lines: 10 }");
   const lines = section.optional("lines")?.integer({ min: 0, max: 100 });
   const stream = section.optional("stream")?.oneOf(TAIL_STREAMS);
   const maxBytes = section.optional("max_bytes")?.size({ min: 64, max: 16 * 1024 });
@@ -104,7 +109,7 @@ export function channelName(node: ConfigNode, channels: readonly string[] | unde
 
 function parseWhere(node: ConfigNode | undefined, on: readonly ConditionWord[]): Rule["where"] {
   if (node === undefined) return {};
-  const section = node.section();
+  const section = node.section('{ process: ["web:*"] }');
   const [process, group, text] = ["process", "group", "text"].map((key) => section.optional(key));
   section.end();
   const conditions = on.map((word) => ({ word, condition: conditionOf(word) }));

@@ -6,7 +6,7 @@ import type { ConfigNode, Section } from "../config/node.ts";
 import type { FlappingOptions } from "./flapping.ts";
 import type { NamePatterns } from "./match.ts";
 import { DEFAULT_PACING, GROUPINGS, type Pacing, SEVERITIES } from "./pacing.ts";
-import { type ConditionWord, isFailure } from "./rule.ts";
+import { conditionOf, type ConditionWord, isFailure } from "./rule.ts";
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -49,6 +49,7 @@ export function parsePacing(section: Section, context: PacingContext): Pacing {
   }
   const escalate = parseEscalate(section.optional("escalate"), context);
   if (on.length > 0 && failures.length === 0) refuseForNotices(section, on);
+  if (on.length > 0 && on.every(isOwn)) warnOfOwn(section, on);
   return {
     severity,
     stop,
@@ -75,12 +76,29 @@ function refuseForNotices(section: Section, on: readonly ConditionWord[]): void 
   }
 }
 
+/** Keys of a rule that say how events of supervisord are told. */
+const EVENT_KEYS = ["severity", "stop", "group_by", "after", "quiet", "suppressed_by", "tail"];
+
+/** Whether the word is about superbell itself: that is told past all that holds messages. */
+function isOwn(word: ConditionWord): boolean {
+  return conditionOf(word).about === "superbell";
+}
+
+function warnOfOwn(section: Section, on: readonly ConditionWord[]): void {
+  for (const key of EVENT_KEYS) {
+    section.optional(key)?.warning(
+      `has no effect: ${on.join(", ")} ${on.length > 1 ? "are" : "is"} about superbell itself, ` +
+        "and told each time and at once",
+    );
+  }
+}
+
 function parseAfter(
   node: ConfigNode | undefined,
   on: readonly ConditionWord[],
 ): Pacing["after"] {
   if (node === undefined) return undefined;
-  const section = node.section();
+  const section = node.section("{ count: 3, within: 10m }");
   const count = section.required("count");
   const within = section.required("within");
   section.end();
@@ -133,7 +151,7 @@ export function parseEnding(
 
 function parseFlapping(node: ConfigNode | undefined): FlappingOptions {
   if (node === undefined) return DEFAULT_PACING.flapping;
-  const section = node.section();
+  const section = node.section("{ exits: 5, within: 10m }");
   const { exits, withinMs } = DEFAULT_PACING.flapping;
   const within = section.optional("within")?.duration({ min: SECOND_MS, max: 30 * DAY_MS }) ??
     withinMs;
@@ -167,11 +185,11 @@ function parseEscalate(
   { to, channelName }: PacingContext,
 ): Pacing["escalate"] {
   if (node === undefined) return undefined;
-  const section = node.section();
+  const section = node.section("{ after: 15m, to: [managers] }");
   const after = section.required("after");
   const toNode = section.required("to");
   section.end();
-  const names = toNode.value === undefined ? [] : toNode.list(channelName);
+  const names = toNode.value === undefined ? [] : toNode.list(channelName, "[oncall]");
   if (names.length > 0 && names.every((name) => to.includes(name))) {
     toNode.problem("is told from the beginning already: it stands in to of the rule");
   }

@@ -28,6 +28,8 @@ export function planOf({ name, on, to, pacing = DEFAULT_PACING }: Rule): Plan {
 }
 
 /** The plan of the incident of the whole host, which is like a rule's. */
-export function hostPlan({ to, pacing }: HostIncident): Plan {
+export function hostPlan({ to, withinMs, pacing: own }: HostIncident): Plan {
+  // What fails within that time is one disaster, later too.
+  const pacing = { ...own, groupWaitMs: withinMs };
   return { name: HOST_RULE, to, pacing, onlyWorst: false, watchesFlapping: false };
 }

@@ -20,7 +20,7 @@ export const HOLD_REASONS = {
   "below-after": "it has not happened `after.count` times within `after.within`",
   "already-told": "its incident was told, and this is nothing new",
   "flapping": "it was told that the process is flapping",
-  "group-wait": "the first message waits for more to come in",
+  "group-wait": "the first message, or one about newcomers, waits for more to come in",
   "quiet": "a message of this rule about it was told less than `quiet` ago",
   "suppressed": "an incident of a process in `suppressed_by` is open",
   "host-incident": "the incident of the whole host is open",

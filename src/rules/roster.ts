@@ -2,7 +2,13 @@
 // answered when it was asked. supervisord discards events when many things happen at once, so
 // the two are compared, and what no event told becomes an event of ours.
 
-import type { Event, Exit, ProcessName, ProcessState } from "../events/event.ts";
+import {
+  type Event,
+  type Exit,
+  happenedAtMs,
+  type ProcessName,
+  type ProcessState,
+} from "../events/event.ts";
 
 /** An end that we found out ourselves. */
 export interface Found {
@@ -85,7 +91,7 @@ export function isFoundBefore(
   return known.foundState === STATE_AFTER[event.kind];
 }
 
-/** What is known after the event. */
+/** What is known after the event, which came, or was found, at that time. */
 export function afterEvent(
   known: KnownProcess | undefined,
   event: StateEvent,
@@ -101,6 +107,7 @@ export function afterEvent(
     return { ...known, found, ...(isOver && { state: STATE_AFTER[event.kind] }) };
   }
   const state = STATE_AFTER[event.kind];
+  const sinceMs = happenedAtMs(event, atMs);
   const runs = state === "RUNNING" || state === "STOPPING";
   const endsByItself = state === "BACKOFF" || state === "EXITED";
   const isKnownPid = known !== undefined && pid !== undefined &&
@@ -114,7 +121,7 @@ export function afterEvent(
   return {
     process: event.process,
     state,
-    sinceMs: isNews ? atMs : known.sinceMs,
+    sinceMs: isNews ? sinceMs : known.sinceMs,
     ...(runs && pid !== undefined && { alivePid: pid }),
     endedPids: withOneMore(known?.endedPids, ended),
     found: withOneMore(known?.found, foundNow),
@@ -124,7 +131,7 @@ export function afterEvent(
     ...(exit !== undefined && { exit }),
     ...(event.kind === "process_exited" && { expected: event.expected }),
     lastEvent: event.origin.eventname,
-    lastEventAtMs: atMs,
+    lastEventAtMs: sinceMs,
   };
 }
 

@@ -20,6 +20,7 @@ export interface Condition {
   readonly about: "process" | "group" | "supervisord" | "superbell";
   /** Whether the event carries a text that `where: { text }` can search. */
   readonly hasText?: true;
+  /** By its kind, and whether an end was expected, and by nothing else: rule_index.ts keeps it. */
   holds(event: Event): boolean;
 }
 

@@ -3,29 +3,15 @@
 // be stored in the same transaction as the messages that follow from it.
 
 import type { ProcessName } from "../events/event.ts";
-import { DueTimes } from "./due.ts";
-import { type Ends, NO_ENDS } from "./flapping.ts";
 import { type RecentFailure, RecentFailures } from "./host_incident.ts";
-import { type Closing, type Incident, type Member, processKey } from "./incident.ts";
+import { type Incident, type Member, processKey } from "./incident.ts";
+import { type ClosedIncident, type MemberOf, OpenIncidents } from "./open_incidents.ts";
+import { lastTimeOf, shiftedIncident, shiftedMember, shiftedTally } from "./shift.ts";
 import type { Silence } from "./silence.ts";
+import { Tallies, type Tally } from "./tally.ts";
 
-/** What one rule counts of one key: a process, or what it gathers. */
-export interface Tally {
-  readonly rule: string;
-  readonly key: string;
-  /** When the last ones for `after` came, the latest last; at most `after.count`. */
-  readonly recentMs: readonly number[];
-  /** The ends for `flapping`. */
-  readonly ends: Ends;
-  /** Ends that no message has counted yet, and when the last was. */
-  readonly untold: number;
-  readonly untoldAtMs: number;
-  /** When it was told as firing, for `quiet`. */
-  readonly toldAtMs?: number;
-  /** When an incident of it was told as over, and how often it has come back soon after. */
-  readonly resolvedAtMs?: number;
-  readonly returns: number;
-}
+export type { ClosedIncident } from "./open_incidents.ts";
+export type { Tally } from "./tally.ts";
 
 /** What is stored, and read at the start. */
 export interface Remembered {
@@ -50,7 +36,7 @@ export interface Changes {
   /** Nothing else is remembered: what is stored beside it goes, but what is over. */
   readonly isAll: boolean;
   readonly incidents: readonly Incident[];
-  readonly members: readonly { readonly incident: string; readonly member: Member }[];
+  readonly members: readonly MemberOf[];
   readonly closed: readonly ClosedIncident[];
   readonly tallies: readonly Tally[];
   /** To be forgotten before the others are written. */
@@ -59,90 +45,31 @@ export interface Changes {
   readonly endedSilences: readonly string[];
 }
 
-/** An incident that is over. */
-export interface ClosedIncident {
-  readonly incident: Incident;
-  readonly atMs: number;
-  readonly closing: Closing;
-}
-
-interface Open {
-  incident: Incident;
-  readonly members: Map<string, Member>;
-}
-
-/** By rule and key: two maps, for to join the two names costs more than to look twice. */
-class ByRule<Value> {
-  readonly #rules = new Map<string, Map<string, Value>>();
-
-  get({ rule, key }: RuleKey): Value | undefined {
-    return this.#rules.get(rule)?.get(key);
-  }
-
-  set({ rule, key }: RuleKey, value: Value): void {
-    const keys = this.#rules.get(rule);
-    if (keys === undefined) this.#rules.set(rule, new Map([[key, value]]));
-    else keys.set(key, value);
-  }
-
-  delete({ rule, key }: RuleKey): void {
-    const keys = this.#rules.get(rule);
-    keys?.delete(key);
-    if (keys?.size === 0) this.#rules.delete(rule);
-  }
-
-  values(): Value[] {
-    return [...this.#rules.values()].flatMap((keys) => [...keys.values()]);
-  }
-}
-
-interface RuleKey {
-  readonly rule: string;
-  readonly key: string;
-}
-
-/** A place that keeps its identity while what stands in it changes. */
-interface TallyPlace {
-  tally: Tally;
-}
-
-/** So many that are over wait to be written while the disk takes nothing; the oldest go. */
-const MOST_CLOSED = 1000;
-
 const NOTHING: Remembered = { incidents: [], tallies: [], silences: [] };
 
 /** The memory of one listener. */
 export class RuleMemory {
-  readonly #open = new Map<string, Open>();
-  readonly #ids = new ByRule<string>();
-  /** Which incidents a process is in. */
-  readonly #byProcess = new Map<string, Set<string>>();
-  readonly #tallies = new ByRule<TallyPlace>();
-  readonly #due = new DueTimes();
+  readonly #open = new OpenIncidents();
+  readonly #tallies = new Tallies();
   readonly #silences = new Map<string, Silence>();
+  readonly #changedSilences = new Set<string>();
+  readonly #endedSilences = new Set<string>();
   readonly failures: RecentFailures;
   /** supervisord shuts down: what stops and fails now is no news. */
   stopping: boolean;
   /** When the last step was. */
   lastMs: number;
-  readonly #changedIncidents = new Set<string>();
-  readonly #changedMembers = new Map<string, Set<string>>();
-  #closed: ClosedIncident[] = [];
-  readonly #changedTallies = new Set<TallyPlace>();
-  readonly #forgottenTallies = new Set<TallyPlace>();
-  readonly #changedSilences = new Set<string>();
-  readonly #endedSilences = new Set<string>();
 
   constructor(remembered: Remembered = NOTHING) {
     for (const { incident, members } of remembered.incidents) {
       for (const member of members) this.putMember(incident, member);
       this.putIncident(incident);
     }
-    for (const tally of remembered.tallies) this.#tallies.set(tally, { tally });
-    for (const silence of remembered.silences) this.#silences.set(silence.id, silence);
+    for (const tally of remembered.tallies) this.putTally(tally);
+    for (const silence of remembered.silences) this.putSilence(silence);
     this.failures = new RecentFailures(remembered.failures);
     this.stopping = remembered.stopping ?? false;
-    this.lastMs = lastTimeOf(remembered);
+    this.lastMs = lastTimeOf(remembered.incidents, remembered.tallies);
     this.wasWritten();
   }
 
@@ -154,7 +81,7 @@ export class RuleMemory {
       this.putIncident(incident);
     }
     for (const tally of tallies) {
-      if (this.#tallies.get(tally) === undefined) this.putTally(tally);
+      if (!this.#tallies.has(tally)) this.putTally(tally);
     }
     for (const silence of silences) {
       if (!this.#silences.has(silence.id)) this.putSilence(silence);
@@ -164,111 +91,70 @@ export class RuleMemory {
   /** Everything, as it would be stored. */
   snapshot(): Remembered {
     return {
-      incidents: [...this.#open.values()].map(({ incident, members }) => ({
+      incidents: this.incidents().map((incident) => ({
         incident,
-        members: [...members.values()],
+        members: [...this.membersOf(incident).values()],
       })),
-      tallies: this.#tallies.values().map(({ tally }) => tally),
-      silences: [...this.#silences.values()],
+      tallies: this.#tallies.all(),
+      silences: this.silences(),
       failures: this.failures.all(),
       stopping: this.stopping,
     };
   }
 
   incident(rule: string, key: string): Incident | undefined {
-    const id = this.#ids.get({ rule, key });
-    return id === undefined ? undefined : this.byId(id);
+    return this.#open.byKey(rule, key);
   }
 
   byId(id: string): Incident | undefined {
-    return this.#open.get(id)?.incident;
+    return this.#open.byId(id);
   }
 
   incidents(): Incident[] {
-    return [...this.#open.values()].map(({ incident }) => incident);
+    return this.#open.all();
   }
 
   membersOf({ id }: Incident): ReadonlyMap<string, Member> {
-    return this.#open.get(id)?.members ?? new Map();
+    return this.#open.membersOf(id);
   }
 
   /** The ids of the incidents that a process is in. */
-  incidentsOf(process: ProcessName): readonly string[] {
-    return [...this.#byProcess.get(processKey(process)) ?? []];
+  incidentsOf(process: ProcessName, key: string = processKey(process)): readonly string[] {
+    return this.#open.idsOf(key);
+  }
+
+  putIncident(incident: Incident): void {
+    this.#open.put(incident);
+  }
+
+  /** Whoever has the processKey() at hand gives it, for it is asked for at every event. */
+  putMember(incident: Incident, member: Member, key: string = processKey(member.process)): void {
+    this.#open.putMember(incident, key, member);
+  }
+
+  close(closed: ClosedIncident): void {
+    this.#open.close(closed);
   }
 
   tally(rule: string, key: string): Tally {
-    return this.#tallies.get({ rule, key })?.tally ??
-      { rule, key, recentMs: [], ends: NO_ENDS, untold: 0, untoldAtMs: 0, returns: 0 };
+    return this.#tallies.get(rule, key);
+  }
+
+  putTally(tally: Tally): void {
+    this.#tallies.put(tally);
+  }
+
+  /** Forgets what was counted of those for which it says so. */
+  forgetTallies(isGone: (tally: Tally) => boolean): void {
+    this.#tallies.forget(isGone);
   }
 
   silences(): Silence[] {
     return [...this.#silences.values()];
   }
 
-  putIncident(incident: Incident): void {
-    const { id } = incident;
-    const open = this.#open.get(id);
-    if (open === undefined) this.#begin(incident);
-    else open.incident = incident;
-    this.#due.set(id, incident.dueAtMs);
-    this.#changedIncidents.add(id);
-  }
-
-  putMember(incident: Incident, member: Member): void {
-    const { id } = incident;
-    const key = processKey(member.process);
-    const { members } = this.#open.get(id) ?? this.#begin(incident);
-    if (!members.has(key)) {
-      const ids = this.#byProcess.get(key);
-      if (ids === undefined) this.#byProcess.set(key, new Set([id]));
-      else ids.add(id);
-    }
-    members.set(key, member);
-    const changed = this.#changedMembers.get(id);
-    if (changed === undefined) this.#changedMembers.set(id, new Set([key]));
-    else changed.add(key);
-  }
-
-  #begin(incident: Incident): Open {
-    const open = { incident, members: new Map() };
-    this.#open.set(incident.id, open);
-    this.#ids.set(incident, incident.id);
-    return open;
-  }
-
-  close(closed: ClosedIncident): void {
-    const { incident } = closed;
-    const { id } = incident;
-    for (const process of this.#open.get(id)?.members.keys() ?? []) {
-      const ids = this.#byProcess.get(process);
-      ids?.delete(id);
-      if (ids?.size === 0) this.#byProcess.delete(process);
-    }
-    this.#open.delete(id);
-    this.#ids.delete(incident);
-    this.#due.set(id, undefined);
-    this.#changedIncidents.delete(id);
-    this.#changedMembers.delete(id);
-    this.#closed.push(closed);
-    if (this.#closed.length > MOST_CLOSED) this.#closed.shift();
-  }
-
-  putTally(tally: Tally): void {
-    let place = this.#tallies.get(tally);
-    if (place === undefined) this.#tallies.set(tally, place = { tally });
-    else place.tally = tally;
-    this.#changedTallies.add(place);
-  }
-
-  /** Forgets what was counted of those for which it says so. */
-  forgetTallies(isGone: (tally: Tally) => boolean): void {
-    for (const place of this.#tallies.values()) {
-      if (!isGone(place.tally)) continue;
-      this.#tallies.delete(place.tally);
-      this.#changedTallies.delete(place);
-      this.#forgottenTallies.add(place);
-    }
+  get hasSilences(): boolean {
+    return this.#silences.size > 0;
   }
 
   putSilence(silence: Silence): void {
@@ -284,44 +170,30 @@ export class RuleMemory {
   }
 
   nextDueMs(): number | undefined {
-    return this.#due.next();
+    return this.#open.nextDueMs();
   }
 
   /** The ids of the incidents that are due by then; of those due at once the oldest first. */
   takeDue(nowMs: number): string[] {
-    return this.#due.take(nowMs).flatMap((id) => this.byId(id) ?? []).sort(byDue)
-      .map(({ id }) => id);
+    return this.#open.takeDue(nowMs);
   }
 
   /** Whether something has changed since it was written. */
   get isChanged(): boolean {
-    return this.#closed.length > 0 ||
-      [
-        this.#changedIncidents,
-        this.#changedMembers,
-        this.#changedTallies,
-        this.#forgottenTallies,
-        this.#changedSilences,
-        this.#endedSilences,
-      ].some(({ size }) => size > 0);
+    return this.#open.isChanged || this.#tallies.isChanged || this.#changedSilences.size > 0 ||
+      this.#endedSilences.size > 0;
   }
 
   /** What has changed since it was written. */
   changes(): Changes {
     return {
       isAll: false,
-      incidents: [...this.#changedIncidents].flatMap((id) => this.byId(id) ?? []),
-      members: [...this.#changedMembers].flatMap(([name, keys]) => {
-        const open = this.#open.get(name);
-        return [...keys].flatMap((key) => {
-          const member = open?.members.get(key);
-          return member === undefined ? [] : [{ incident: open!.incident.id, member }];
-        });
-      }),
-      closed: this.#closed,
-      tallies: [...this.#changedTallies].map(({ tally }) => tally),
-      forgottenTallies: [...this.#forgottenTallies].map(({ tally }) => tally),
-      silences: [...this.#changedSilences].map((id) => this.#silences.get(id)!),
+      incidents: this.#open.changed(),
+      members: this.#open.changedMembers(),
+      closed: this.#open.closed(),
+      tallies: this.#tallies.changed(),
+      forgottenTallies: this.#tallies.forgotten(),
+      silences: Array.from(this.#changedSilences, (id) => this.#silences.get(id)!),
       endedSilences: [...this.#endedSilences],
     };
   }
@@ -335,7 +207,7 @@ export class RuleMemory {
       members: incidents.flatMap(({ incident, members }) =>
         members.map((member) => ({ incident: incident.id, member }))
       ),
-      closed: this.#closed,
+      closed: this.#open.closed(),
       tallies,
       forgottenTallies: [],
       silences,
@@ -345,83 +217,21 @@ export class RuleMemory {
 
   /** The changes are stored. */
   wasWritten(): void {
-    this.#changedIncidents.clear();
-    this.#changedMembers.clear();
-    if (this.#closed.length > 0) this.#closed = [];
-    this.#changedTallies.clear();
-    this.#forgottenTallies.clear();
+    this.#open.wasWritten();
+    this.#tallies.wasWritten();
     this.#changedSilences.clear();
     this.#endedSilences.clear();
   }
 
   /** Moves everything in time: the clock was set, and what was counted must not be lost. */
   shift(byMs: number): void {
-    for (const { incident, members } of [...this.#open.values()]) {
-      for (const member of members.values()) this.putMember(incident, shiftedMember(member, byMs));
+    for (const incident of this.incidents()) {
+      for (const member of this.membersOf(incident).values()) {
+        this.putMember(incident, shiftedMember(member, byMs));
+      }
       this.putIncident(shiftedIncident(incident, byMs));
     }
-    for (const { tally } of this.#tallies.values()) this.putTally(shiftedTally(tally, byMs));
+    for (const tally of this.#tallies.all()) this.putTally(shiftedTally(tally, byMs));
     this.failures.shift(byMs);
   }
-}
-
-function byDue(left: Incident, right: Incident): number {
-  const [one, other] = [left, right].map(({ rule, key }) => `${rule}\n${key}`);
-  return (left.dueAtMs ?? 0) - (right.dueAtMs ?? 0) || left.startedAtMs - right.startedAtMs ||
-    (one! < other! ? -1 : 1);
-}
-
-/** The latest time that was not ahead when it was written down. */
-function lastTimeOf({ incidents, tallies }: Remembered): number {
-  let lastMs = -Infinity;
-  const see = (atMs: number | undefined) => lastMs = Math.max(lastMs, atMs ?? -Infinity);
-  for (const { incident, members } of incidents) {
-    for (const { settled } of members) see(settled?.atMs);
-    for (const atMs of [incident.startedAtMs, incident.eventAtMs, incident.told?.atMs]) see(atMs);
-  }
-  for (const { untoldAtMs, toldAtMs, resolvedAtMs, ends } of tallies) {
-    for (const atMs of [untoldAtMs, toldAtMs, resolvedAtMs, ends.atMs.at(-1)]) see(atMs);
-  }
-  return lastMs;
-}
-
-function shiftedMember(member: Member, byMs: number): Member {
-  const { settled } = member;
-  return settled === undefined
-    ? member
-    : { ...member, settled: { ...settled, atMs: settled.atMs + byMs } };
-}
-
-function shiftedIncident(incident: Incident, byMs: number): Incident {
-  const { told, acknowledged, dueAtMs, watchedFromMs } = incident;
-  return {
-    ...incident,
-    startedAtMs: incident.startedAtMs + byMs,
-    eventAtMs: incident.eventAtMs + byMs,
-    gatherUntilMs: incident.gatherUntilMs + byMs,
-    wellUntilMs: incident.wellUntilMs + byMs,
-    ...(dueAtMs !== undefined && { dueAtMs: dueAtMs + byMs }),
-    ...(watchedFromMs !== undefined && { watchedFromMs: watchedFromMs + byMs }),
-    ...(acknowledged && { acknowledged: { ...acknowledged, atMs: acknowledged.atMs + byMs } }),
-    ...(told && {
-      told: {
-        ...told,
-        atMs: told.atMs + byMs,
-        ...(told.remindAtMs !== undefined && { remindAtMs: told.remindAtMs + byMs }),
-        ...(told.escalateAtMs !== undefined && { escalateAtMs: told.escalateAtMs + byMs }),
-      },
-    }),
-  };
-}
-
-function shiftedTally(tally: Tally, byMs: number): Tally {
-  const { toldAtMs, resolvedAtMs } = tally;
-  return {
-    ...tally,
-    recentMs: tally.recentMs.map((atMs) => atMs + byMs),
-    ends: { ...tally.ends, atMs: tally.ends.atMs.map((atMs) => atMs + byMs) },
-    untoldAtMs: tally.untoldAtMs + byMs,
-    ...(toldAtMs !== undefined && { toldAtMs: toldAtMs + byMs }),
-    ...(resolvedAtMs !== undefined && { resolvedAtMs: resolvedAtMs + byMs }),
-  };
 }

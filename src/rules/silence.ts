@@ -73,6 +73,7 @@ export function parseSilence(
   const [first, ...rest] = text.trim().split(/\s+/);
   if (first === undefined || first === "") return { why: `${expected}, found nothing` };
   const patterns = first.split(",").filter((pattern) => pattern !== "");
+  if (patterns.length === 0) return { why: NO_PATTERN };
   const wrong = patterns.map(wrongSilencePattern).find((why) => why !== undefined);
   if (wrong !== undefined) return { why: wrong };
   const end = parseSilenceEnd(rest, nowMs, timeZone);
@@ -85,8 +86,11 @@ export function parseSilence(
   return { patterns, untilMs, reason: words.join(" ") };
 }
 
+const NO_PATTERN = "a silence needs a pattern like web:* or *";
+
 /** What is wrong with a pattern of a silence, or undefined. */
 export function wrongSilencePattern(pattern: string): string | undefined {
+  if (pattern.trim() === "") return NO_PATTERN;
   if (pattern.startsWith("!")) return "a silence has no exclusions; name what shall be silent";
   if (/[：，＊！？]/.test(pattern)) {
     return `"${pattern}" holds full-width characters; write : * ?`;
@@ -132,7 +136,12 @@ export function parseSilenceEnd(
 function parseDate(text: string): { year: number; month: number; day: number } | undefined {
   const match = /^(\d{4})-(\d\d)-(\d\d)(?:T\d\d:\d\d)?$/.exec(text);
   if (match === null) return undefined;
-  return { year: Number(match[1]), month: Number(match[2]), day: Number(match[3]) };
+  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])];
+  // 31 November would be taken for 1 December.
+  const isDay = new Date(Date.UTC(year, month - 1, day)).toISOString().startsWith(
+    match[0].slice(0, 10),
+  );
+  return isDay ? { year, month, day } : undefined;
 }
 
 /** What the log says of a silence. */

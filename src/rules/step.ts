@@ -7,18 +7,21 @@ import type { HoldReason, SkipReason, TellReason } from "./reason.ts";
 import type { Note, Silence } from "./silence.ts";
 import type { Telling } from "./telling.ts";
 
+/** An event of supervisord, or one that we found out. */
+export interface EventInput {
+  readonly kind: "event";
+  readonly event: Event;
+  /** What makes this event this one and no other: the same for every repeat. */
+  readonly seed: string;
+  /** How long the process had been RUNNING when it ended, if that is known. */
+  readonly ranMs?: number | undefined;
+  /** Why nothing is told about it, whatever the rules say. */
+  readonly withhold?: WithholdReason | undefined;
+}
+
 /** What happens to the engine. */
 export type Input =
-  | {
-    readonly kind: "event";
-    readonly event: Event;
-    /** What makes this event this one and no other: the same for every repeat. */
-    readonly seed: string;
-    /** How long the process had been RUNNING when it ended, if that is known. */
-    readonly ranMs?: number | undefined;
-    /** Why nothing is told about it, whatever the rules say. */
-    readonly withhold?: WithholdReason | undefined;
-  }
+  | EventInput
   /** A time that a step asked for has come. */
   | { readonly kind: "time" }
   /** We were started: what we remember is from before. */
@@ -38,6 +41,11 @@ export type Input =
   /** The clock was set forth by so much, or back if negative. */
   | { readonly kind: "clock_set"; readonly byMs: number };
 
+/** Whether something is told now, and why. */
+export type Verdict =
+  | { readonly verdict: "alert"; readonly reason: TellReason }
+  | { readonly verdict: "hold"; readonly reason: HoldReason };
+
 /** What a rule made of an event, or of the time that passed. */
 export type Decision =
   & {
@@ -45,11 +53,14 @@ export type Decision =
     /** The incident that it is about, if there is one. */
     readonly incident?: string;
   }
-  & (
-    | { readonly verdict: "alert"; readonly reason: TellReason }
-    | { readonly verdict: "hold"; readonly reason: HoldReason }
-    | { readonly verdict: "skip"; readonly reason: SkipReason }
-  );
+  & (Verdict | { readonly verdict: "skip"; readonly reason: SkipReason });
+
+/** What is collected during a step. */
+export interface Draft {
+  readonly decisions: Decision[];
+  readonly tellings: Telling[];
+  readonly notes: Note[];
+}
 
 /** What came of a step. What has changed lies in the memory. */
 export interface Step {

@@ -14,12 +14,12 @@ export function readIncident(json: string): Incident | undefined {
     json,
     (row): row is Fields<Incident> =>
       [row.id, row.rule, row.key].every(isText) && isOneOf(GROUPINGS, row.by) &&
-      [row.startedAtMs, row.ends, row.eventAtMs, row.members, row.unsettled, row.joined]
+      [row.startedAtMs, row.ends, row.members, row.unsettled, row.joined]
         .every(isNumber) &&
       [row.gatherUntilMs, row.wellUntilMs, row.returns].every(isNumber) &&
       [row.watchedFromMs, row.dueAtMs].every(isMaybeNumber) &&
       isOneOf([1, 2, 3], row.rank) && typeof row.ready === "boolean" &&
-      isText(row.word) && Object.hasOwn(CONDITIONS, row.word) && isEvent(row.event) &&
+      isCause(row) && (row.newest === undefined || isCause(row.newest)) &&
       (row.held === undefined || isText(row.held)) &&
       (row.told === undefined || isTold(row.told)) &&
       (row.acknowledged === undefined || isAcknowledgement(row.acknowledged)),
@@ -32,10 +32,10 @@ export function readMember(json: string): Member | undefined {
     json,
     (row): row is Fields<Member> =>
       isProcess(row.process) && isOneOf(STATES, row.state) &&
+      [row.flapping, row.joined].every((flag) => flag === undefined || flag === true) &&
       (row.settled === undefined ||
         isRecord(row.settled) && isOneOf(SETTLINGS, row.settled.how) &&
-          isNumber(row.settled.atMs)) &&
-      (row.flapping === undefined || row.flapping === true),
+          isNumber(row.settled.atMs)),
   );
 }
 
@@ -96,10 +96,15 @@ function isEvent(value: unknown): boolean {
     isRecord(value.origin) && isText(value.origin.server) && isText(value.origin.eventname);
 }
 
+function isCause(value: unknown): boolean {
+  return isRecord(value) && isText(value.word) && Object.hasOwn(CONDITIONS, value.word) &&
+    isEvent(value.event) && isNumber(value.eventAtMs);
+}
+
 function isTold(value: unknown): boolean {
   return isRecord(value) && isOneOf([1, 2, 3], value.rank) &&
     [value.atMs, value.messages, value.reminders].every(isNumber) &&
-    [value.remindAtMs, value.escalateAtMs].every(isMaybeNumber);
+    [value.joins, value.remindAtMs, value.escalateAtMs].every(isMaybeNumber);
 }
 
 function isAcknowledgement(value: unknown): boolean {

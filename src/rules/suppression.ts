@@ -25,6 +25,7 @@ export class Suppression {
 
   /** The incident is over; answers the rules that it may have held. */
   remove(incident: string): string[] {
+    if (this.#holders.size === 0) return [];
     return [...this.#holders].filter(([, holders]) => holders.delete(incident))
       .map(([rule]) => rule);
   }

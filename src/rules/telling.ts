@@ -2,6 +2,7 @@
 
 import type { Event } from "../events/event.ts";
 import {
+  type Cause,
   type Incident,
   type IncidentReport,
   type Member,
@@ -39,10 +40,12 @@ export function tellingOf(
     readonly members: readonly Member[];
     readonly plan: Plan;
   },
-  { to, heldBy, nowMs }: {
+  { to, heldBy, newest, nowMs }: {
     /** In place of the rule's own channels. */
     readonly to?: readonly string[];
     readonly heldBy?: HoldReason | undefined;
+    /** It is about those who came in later, and this happened to the latest of them. */
+    readonly newest?: Cause | undefined;
     readonly nowMs: number;
   },
 ): Telling {
@@ -52,13 +55,15 @@ export function tellingOf(
   const ill = members.filter(({ settled }) => settled === undefined);
   const shown = kind === "resolved" || ill.length === 0 ? members : ill;
   const settledMs = Math.max(...members.map(({ settled }) => settled?.atMs ?? nowMs));
+  const about = newest ?? incident;
+  const joined = newest && members.filter((member) => member.joined === true);
   return {
     rule: plan.name,
     to: to ?? [...new Set([...plan.to, ...escalated])],
     severity,
-    word: incident.word,
-    event: incident.event,
-    eventAtMs: incident.eventAtMs,
+    word: about.word,
+    event: about.event,
+    eventAtMs: about.eventAtMs,
     incident: {
       id: incident.id,
       kind,
@@ -75,6 +80,13 @@ export function tellingOf(
       key: incident.key,
       processes: shown.slice(0, MOST_NAMED).map(({ process }) => process),
       count: shown.length,
+      ...(joined && {
+        joined: {
+          processes: joined.slice(0, MOST_NAMED).map(({ process }) => process),
+          count: joined.length,
+          unsettled: incident.unsettled,
+        },
+      }),
       ...(heldBy !== undefined && !ORDINARY_HOLDS.includes(heldBy) && { heldBy }),
     },
   };

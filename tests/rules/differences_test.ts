@@ -22,7 +22,7 @@ import { readExitLog } from "../../src/supervisor/exit_reason.ts";
 import { infoOf, logOf } from "../../src/supervisor/reconcile.ts";
 import { assertEquals } from "../support/assert.ts";
 import { Random } from "../support/random.ts";
-import { SupervisordModel } from "../support/supervisord_model.ts";
+import { localTime, SupervisordModel } from "../support/supervisord_model.ts";
 
 const PROCESS = { name: "api", group: "web" };
 const NOW_MS = 1_800_000_000_000;
@@ -411,6 +411,153 @@ Deno.test("differences() tells ends of namesakes only by ids that were known", (
   assertEquals(eventsBy(`${spawned}, stopped, spawned 7, ran`).map(short), ["STOPPED 5"]);
   // Two ends, and each may be its own.
   assertEquals(eventsBy(`${spawned}, killed, stopped, spawned 7`).map(short), ["EXITED 5 likely"]);
+});
+
+/** What happened to api so many seconds before now, as lines of the log. */
+function logAt(rows: readonly (readonly [agoS: number, text: string])[]): string[] {
+  return rows.flatMap(([agoS, text]) =>
+    logAs(text).map((line) => localTime(NOW_MS - agoS * 1000) + line.slice(23))
+  );
+}
+
+const agoOf = ({ origin: { atMs } }: Event) => atMs === undefined ? "?" : (NOW_MS - atMs) / 1000;
+
+/** What was known a minute before now, of a process that runs as 7 now. */
+interface TimeRow {
+  readonly what: string;
+  readonly before?: KnownProcess;
+  readonly info: ProcessInfo;
+  readonly log?: readonly (readonly [agoS: number, text: string])[];
+  readonly flags?: Partial<Comparison>;
+  /** How many seconds ago each event was; "?": that is not known. */
+  readonly told: string;
+}
+
+const HOUR_S = 3600;
+const nowS = NOW_MS / 1000;
+const TWO_ENDS = (shiftS: number) =>
+  [
+    [shiftS + 200, "spawned 5, ran"],
+    [shiftS + 40.25, "killed"],
+    [shiftS + 39, "spawned 6, ran"],
+    [shiftS + 20.5, "exited 1"],
+    [shiftS + 19, "spawned 7, ran"],
+  ] as const;
+const TIME_ROWS: readonly TimeRow[] = [
+  {
+    what: "each end has the time of its line",
+    info: infoAs("RUNNING", { pid: 7, stoppedAtS: nowS - 21 }),
+    log: TWO_ENDS(0),
+    told: "EXITED 5 SIGKILL 40.25, EXITED 6 1 20.5",
+  },
+  {
+    what: "of a log in another zone, ahead of ours, no line is believed",
+    info: infoAs("RUNNING", { pid: 7, stoppedAtS: nowS - 21 }),
+    log: TWO_ENDS(-8 * HOUR_S),
+    told: "EXITED 5 SIGKILL ?, EXITED 6 1 21",
+  },
+  {
+    what: "of a log in another zone, behind ours, no line is believed",
+    before: { ...RUNNING_5, sinceMs: NOW_MS - 24 * HOUR_S * 1000 },
+    info: infoAs("RUNNING", { pid: 7, stoppedAtS: nowS - 21 }),
+    log: TWO_ENDS(8 * HOUR_S),
+    told: "EXITED 5 SIGKILL ?, EXITED 6 1 21",
+  },
+  {
+    what: "a line from before the last sign of life is not believed",
+    before: { ...RUNNING_5, sinceMs: NOW_MS - 30_000 },
+    info: infoAs("RUNNING", { pid: 7, stoppedAtS: nowS - 21 }),
+    log: TWO_ENDS(0),
+    told: "EXITED 5 SIGKILL ?, EXITED 6 1 20.5",
+  },
+  {
+    what: "an end that is newer than the list has the time of its line",
+    info: infoAs("RUNNING", { pid: 6, stoppedAtS: nowS - 41 }),
+    log: TWO_ENDS(0).slice(0, 4),
+    told: "EXITED 5 SIGKILL 40.25",
+  },
+  {
+    what: "without a line supervisord's list has the time of what has ended",
+    info: infoAs("EXITED", { stoppedAtS: nowS - 21, expected: false }),
+    told: "EXITED 5 21",
+  },
+  {
+    what: "it was stopped",
+    info: infoAs("STOPPED", { stoppedAtS: nowS - 21 }),
+    flags: GAP,
+    told: "STOPPED 5 21",
+  },
+  {
+    what: "of what is only likely the time is not known",
+    info: infoAs("RUNNING", { pid: 7, stoppedAtS: nowS - 21 }),
+    flags: GAP,
+    told: "EXITED 5 likely ?",
+  },
+  {
+    what: "the last start failed when it ended",
+    before: knownAs("BACKOFF"),
+    info: infoAs("FATAL", { startedAtS: nowS - 20, stoppedAtS: nowS - 18 }),
+    told: "FATAL 18",
+  },
+  {
+    what: "or at once",
+    before: knownAs("BACKOFF"),
+    info: infoAs("FATAL", { startedAtS: nowS - 20 }),
+    told: "FATAL 20",
+  },
+  {
+    what: "a time ahead is of a clock that was set back",
+    info: infoAs("RUNNING", { pid: 6, stoppedAtS: nowS + 20 }),
+    log: [[-19.5, "spawned 5, ran, killed, spawned 6"]],
+    told: "EXITED 5 SIGKILL ?",
+  },
+];
+
+for (const { what, before = RUNNING_5, info, log = [], flags, told } of TIME_ROWS) {
+  Deno.test(`differences() finds out when it was: ${what}`, () => {
+    const known = rosterOf(before);
+    const comparison = {
+      before: known,
+      asked: known,
+      now: known,
+      look: lookOf([info], logAt(log)),
+      ...flags,
+    };
+    const found = compare(comparison);
+    assertEquals(found.events.map((event) => `${short(event)} ${agoOf(event)}`).join(", "), told);
+    const later = rosterOf(found.changed[0]);
+    assertEquals(compare({ ...comparison, asked: later, now: later }).events, [], "found once");
+  });
+}
+
+Deno.test("differences() takes the later of two times that a line may mean, where it fits", () => {
+  const early = NOW_MS - 2 * HOUR_S * 1000;
+  const late = early + HOUR_S * 1000;
+  const look = (stoppedAtS: number): Look => ({
+    infos: [infoAs("RUNNING", { pid: 6, stoppedAtS })],
+    log: new Map([["api", {
+      ends: [{ pid: 5, ended: "exited", ran: true, readingsMs: [late, early] }],
+      ranMs: [],
+      endsBefore: new Map([[5, 0], [6, 1]]),
+    }]]),
+  });
+  const timeBy = (stoppedAtS: number, sinceMs: number, atMs = NOW_MS) => {
+    const known = rosterOf({ ...RUNNING_5, sinceMs });
+    const found = compare({
+      before: known,
+      asked: known,
+      now: known,
+      look: look(stoppedAtS),
+      atMs,
+    });
+    return found.events.map(({ origin }) => origin.atMs);
+  };
+  const old = early - HOUR_S * 1000;
+  assertEquals(timeBy(0, old), [late]);
+  assertEquals(timeBy(0, old, late - 1), [early], "not ahead");
+  assertEquals(timeBy(early / 1000, old), [early], "the list knows");
+  assertEquals(timeBy(late / 1000, old), [late]);
+  assertEquals(timeBy(0, late + 60_000), [undefined], "neither can be");
 });
 
 const NEWS_ROWS: readonly [KnownProcess | undefined, ProcessInfo, boolean][] = [

@@ -1,5 +1,6 @@
 // What must be true of every history: made up at random, with restarts and clocks that jump.
 
+import { displayName, type ProcessName } from "../../src/events/event.ts";
 import type { Incident } from "../../src/rules/incident.ts";
 import { type Input, RuleEngine, type Step } from "../../src/rules/engine.ts";
 import { REASONS } from "../../src/rules/reason.ts";
@@ -44,6 +45,7 @@ const CYCLES: Readonly<Record<string, readonly (readonly [string, string])[]>> =
 class Witness {
   readonly #fired = new Set<string>();
   readonly #resolved = new Set<string>();
+  readonly #joined = new Set<string>();
   readonly #reminders = new Map<string, number>();
 
   see(step: Step, seed: number): void {
@@ -53,6 +55,7 @@ class Witness {
       const what = `seed ${seed}, incident ${id}, ${kind} ${number}`;
       assert(!this.#resolved.has(id), `${what}: it was told as over before`);
       assert(processes.length > 0, `${what}: about nobody`);
+      if (incident.joined !== undefined) this.#see(id, incident.joined.processes, what);
       if (kind === "firing") this.#fired.add(id);
       assert(this.#fired.has(id), `${what}: it was never told as firing`);
       if (kind === "resolved") this.#resolved.add(id);
@@ -65,6 +68,20 @@ class Witness {
     for (const { reason } of step.decisions) {
       assert(Object.hasOwn(REASONS, reason), `seed ${seed}: reason ${reason}`);
     }
+  }
+
+  /** Nobody comes into an incident twice. */
+  #see(id: string, joined: readonly ProcessName[], what: string): void {
+    assert(joined.length > 0, `${what}: nobody has come in`);
+    for (const process of joined) {
+      const newcomer = `${id} ${displayName(process)}`;
+      assert(!this.#joined.has(newcomer), `${what}: ${newcomer} again`);
+      this.#joined.add(newcomer);
+    }
+  }
+
+  get joined(): number {
+    return this.#joined.size;
   }
 
   get count(): number {
@@ -103,6 +120,9 @@ function history(seed: number, config: string): Witness {
       const unsettled = members.filter(({ settled }) => settled === undefined).length;
       assert(unsettled === incident.unsettled, `seed ${seed}: ${unsettled} unsettled`);
       assert(members.length === incident.members, `seed ${seed}: ${members.length} members`);
+      const joined = members.filter((member) => member.joined === true).length;
+      const wanted = incident.told === undefined ? 0 : incident.joined;
+      assert(joined === wanted, `seed ${seed}: ${joined} newcomers, and not ${wanted}`);
     }
   };
   for (let turn = 0; turn < 300; turn++) {
@@ -162,14 +182,16 @@ function history(seed: number, config: string): Witness {
 
 for (const [index, config] of CONFIGS.entries()) {
   Deno.test(`RuleEngine tells what is true in any history, configuration ${index + 1}`, () => {
-    let [fired, resolved] = [0, 0];
+    let [fired, resolved, joined] = [0, 0, 0];
     for (let seed = 1; seed <= 30; seed++) {
       const witness = history(seed * 1000 + index, config);
       fired += witness.count;
       resolved += witness.resolved;
+      joined += witness.joined;
     }
     // A history in which nothing is told would prove nothing.
     assert(fired > 100 && resolved > 30, `${fired} told, ${resolved} resolved`);
+    assert(joined > 0 || !/group_by|host_incident/.test(config), `${joined} newcomers`);
   });
 }
 

@@ -3,10 +3,14 @@ import { describeProblem } from "../../src/config/problem.ts";
 import { parseRules } from "../../src/rules/parse.ts";
 import { assertEquals } from "../support/assert.ts";
 
-function problemsOf(rules: unknown): string[] {
+function readingOf(rules: unknown): Reading {
   const reading = new Reading({ env: () => undefined, readFile: () => ({ why: "none" }) });
   parseRules(new ConfigNode(rules, "rules", reading), ["oncall", "mail"]);
-  return reading.problems.map((problem) => describeProblem("", problem));
+  return reading;
+}
+
+function problemsOf(rules: unknown): string[] {
+  return readingOf(rules).problems.map((problem) => describeProblem("", problem));
 }
 
 const GOOD = { name: "a", on: "crash", to: "oncall" };
@@ -77,3 +81,33 @@ const CASES: readonly (readonly [string, unknown, readonly string[]])[] = [
 for (const [name, rules, expected] of CASES) {
   Deno.test(`parseRules() answers for ${name}`, () => assertEquals(problemsOf(rules), expected));
 }
+
+/** Every key that only counts for what supervisord says. */
+const FOR_EVENTS = {
+  severity: "critical",
+  stop: true,
+  group_by: "host",
+  after: { count: 2, within: "1m" },
+  quiet: "1h",
+  suppressed_by: "db:*",
+  tail: { lines: 3 },
+};
+
+Deno.test("parseRules() warns of keys without effect on what superbell says of itself", () => {
+  const own = { ...GOOD, on: ["channel_failing", "reload_failed"], ...FOR_EVENTS };
+  const { problems, warnings } = readingOf([own]);
+  assertEquals(problems, []);
+  assertEquals(
+    warnings.map((warning) => describeProblem("", warning)),
+    Object.keys(FOR_EVENTS).map((key) =>
+      `rules[0].${key}: has no effect: channel_failing, reload_failed are about superbell itself, ` +
+      "and told each time and at once"
+    ),
+  );
+});
+
+Deno.test("parseRules() warns of no key that has an effect on another word of the rule", () => {
+  const mixed = { ...GOOD, on: ["channel_failing", "gap"], ...FOR_EVENTS };
+  const own = { ...GOOD, name: "b", on: ["channel_failing"] };
+  assertEquals(readingOf([mixed, own]).warnings, []);
+});

@@ -28,6 +28,11 @@ const BAD: readonly (readonly [string, string])[] = [
   ["", `${EXPECTED}, found nothing`],
   ["web:*", `"" is no duration; ${EXPECTED}`],
   ["web:* tomorrow", `"tomorrow" is no duration; ${EXPECTED}`],
+  [
+    "web:* until 2026-11-31 18:00",
+    `"2026-11-31 18:00" is no time like 18:00 or 2026-11-21 18:00; ${EXPECTED}`,
+  ],
+  [", 30m", "a silence needs a pattern like web:* or *"],
   ["web:* until tea", `"tea" is no time like 18:00 or 2026-11-21 18:00; ${EXPECTED}`],
   ["web:* until 2026-11-20 10:00", "its end has passed already"],
   ["web:* 0s", "its end has passed already"],

@@ -1,47 +1,31 @@
 // What an operator does on purpose is no crash, and ends one.
 
-import { scenario } from "./scenario.ts";
+import { scenarios } from "./scenario.ts";
 
-const ON = "on: [crash, fatal]";
+scenarios(`
+the configuration, where a scenario has none of its own
+  on: [crash, fatal]
 
-scenario(
-  "a stop by supervisorctl is no message",
-  ON,
-  `
+a stop by supervisorctl is no message
   0s   web:api RUNNING
   10s  web:api STOPPING
   11s  web:api STOPPED
   10h  nothing
-`,
-);
 
-scenario(
-  "a restart by supervisorctl is no message",
-  ON,
-  `
+a restart by supervisorctl is no message
   0s   web:api STOPPING
   1s   web:api STOPPED
   2s   web:api STARTING
   3s   web:api RUNNING
   1h   nothing
-`,
-);
 
-scenario(
-  "a stop while the incident is open is told once, as a stop",
-  ON,
-  `
+a stop while the incident is open is told once, as a stop
   0s   web:api FATAL     => firing fatal web:api
   1m   web:api STOPPED
   1m30s                  => resolved stopped web:api, down 1m
   10h  nothing
-`,
-);
 
-scenario(
-  "a restart while the incident is open mends it, and the stop is no message",
-  ON,
-  `
+a restart while the incident is open mends it, and the stop is no message
   0s   web:api EXITED    => firing crash web:api
   1s   web:api RUNNING
   10s  web:api STOPPING
@@ -49,36 +33,21 @@ scenario(
   12s  web:api STARTING
   13s  web:api RUNNING
   43s                    => resolved running web:api, down 13s
-`,
-);
 
-scenario(
-  "a restart that fails leaves it open",
-  ON,
-  `
+a restart that fails leaves it open
   0s   web:api EXITED    => firing crash web:api
   10s  web:api STOPPED
   12s  web:api STARTING
   13s  web:api BACKOFF
   20s  web:api FATAL     => firing fatal web:api, since 20s, ended 2 times
-`,
-);
 
-scenario(
-  "a group that is removed for good ends it without a word",
-  ON,
-  `
+a group that is removed for good ends it without a word
   0s   web:api FATAL     => firing fatal web:api
   1m   web:api STOPPED
   1m1s group web removed
   10h  nothing
-`,
-);
 
-scenario(
-  "update: a group that comes back running is told",
-  ON,
-  `
+update: a group that comes back running is told
   0s   web:api EXITED    => firing crash web:api
   1s   web:api RUNNING
   10s  web:api STOPPING
@@ -88,13 +57,8 @@ scenario(
   13s  web:api STARTING
   14s  web:api RUNNING
   44s                    => resolved running web:api, down 14s
-`,
-);
 
-scenario(
-  "update of a healthy group is no message",
-  ON,
-  `
+update of a healthy group is no message
   0s   web:api STOPPING
   1s   web:api STOPPED
   2s   group web removed
@@ -102,26 +66,16 @@ scenario(
   3s   web:api STARTING
   4s   web:api RUNNING
   1h   nothing
-`,
-);
 
-scenario(
-  "a shutdown ends no incident, and none begins",
-  ON,
-  `
+a shutdown ends no incident, and none begins
   0s   web:api FATAL     => firing fatal web:api
   1m   supervisord STOPPING
   61s  web:b STOPPING
   62s  web:c FATAL       => (supervisord-stopping)  # it was in BACKOFF
   63s  web:api STOPPED   => (supervisord-stopping)
   2h   nothing
-`,
-);
 
-scenario(
-  "after a restart of supervisord the incident goes on",
-  ON,
-  `
+after a restart of supervisord the incident goes on
   0s   web:api FATAL     => firing fatal web:api
   1m   supervisord STOPPING
   61s  web:api STOPPED   => (supervisord-stopping)
@@ -130,13 +84,8 @@ scenario(
   2m1s web:api STARTING
   2m3s web:api RUNNING
   2m33s                  => resolved running web:api, down 2m3s
-`,
-);
 
-scenario(
-  "after a restart of supervisord it fails again: nothing new",
-  ON,
-  `
+after a restart of supervisord it fails again: nothing new
   0s   web:api FATAL     => firing fatal web:api
   1m   supervisord STOPPING
   2m   superbell restarts
@@ -144,16 +93,10 @@ scenario(
   2m1s web:api STARTING
   2m3s web:api BACKOFF
   2m9s web:api FATAL     => (already-told)
-`,
-);
 
-scenario(
-  "a process that is gone after a restart of supervisord",
-  ON,
-  `
+a process that is gone after a restart of supervisord
   0s   web:api FATAL     => firing fatal web:api
   1m   superbell restarts
   61s  only web:b is there
   10h  nothing
-`,
-);
+`);

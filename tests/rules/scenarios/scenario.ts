@@ -1,5 +1,5 @@
-// Reads a scenario: a configuration, and a table of what happens against what is told. How to
-// read a table stands in README.md beside this file. Time is a number here; nothing sleeps.
+// Reads scenarios: a configuration, and a table of what happens against what is told. How to read
+// them stands in README.md beside this file. Time is a number here; nothing sleeps.
 
 import { parse as parseYaml } from "@std/yaml";
 import { parseDuration } from "../../../src/config/duration.ts";
@@ -35,17 +35,60 @@ interface Line {
   readonly what: string;
 }
 
+/** A scenario of a text. */
+interface Scenario {
+  readonly name: string;
+  readonly config: string;
+  readonly table: string;
+  /** What the line "another configuration" brings. */
+  readonly next: string | undefined;
+}
+
 /**
- * Plays the table, twice: as it is, and with all memory written down and read again each time.
- * `next` is what the line "another configuration" brings.
+ * A test for each scenario of the text, played twice: as it is, and with all memory written down
+ * and read again each time.
  */
-export function scenario(name: string, config: string, table: string, next?: string): void {
-  Deno.test(`Scenario: ${name}`, () => {
-    assertEquals(play(config, table, { forgets: false, next }), normalized(table));
+export function scenarios(text: string): void {
+  for (const one of scenariosIn(text)) {
+    const { name, table } = one;
+    Deno.test(`Scenario: ${name}`, () => {
+      assertEquals(play(one, { forgets: false }), normalized(table));
+    });
+    Deno.test(`Scenario: ${name}, with a memory read anew at each step`, () => {
+      assertEquals(play(one, { forgets: true }), normalized(table));
+    });
+  }
+}
+
+/** Blocks with a blank line between them: a name, a configuration, and a table. */
+function scenariosIn(text: string): Scenario[] {
+  let shared = "";
+  return text.trim().split(/\n\s*\n/).flatMap((block) => {
+    const [name = "", ...lines] = block.split("\n");
+    assert(name === name.trim(), `"${name}" is no name: it is indented`);
+    const isMoment = (line: string) => /^ +\d+\w+( |$)/.test(line);
+    const [begin, last] = [lines.findIndex(isMoment), lines.findLastIndex(isMoment)];
+    if (begin < 0) {
+      assert(name.startsWith("the configuration"), `"${name}" has no table`);
+      shared = dedented(lines);
+      return [];
+    }
+    const [marker, ...next] = lines.slice(last + 1);
+    assert(marker === undefined || marker.trim() === "another configuration:", `"${marker}"?`);
+    const config = begin > 0 ? dedented(lines.slice(0, begin)) : shared;
+    assert(config !== "", `"${name}" has no configuration`);
+    return [{
+      name,
+      config,
+      table: lines.slice(begin, last + 1).join("\n"),
+      next: marker === undefined ? undefined : dedented(next),
+    }];
   });
-  Deno.test(`Scenario: ${name}, with a memory read anew at each step`, () => {
-    assertEquals(play(config, table, { forgets: true, next }), normalized(table));
-  });
+}
+
+function dedented(lines: readonly string[]): string {
+  const indent = /^ */.exec(lines[0] ?? "")![0].length;
+  return lines.map((line) => line.slice(indent)).join("\n");
 }
 
 /** The engine of a configuration: rules, maintenance and host_incident, with short forms. */
@@ -83,9 +126,8 @@ export function engineOptions(config: string): ConstructorParameters<typeof Rule
 }
 
 function play(
-  config: string,
-  table: string,
-  { forgets, next }: { readonly forgets: boolean; readonly next: string | undefined },
+  { config, table, next }: Scenario,
+  { forgets }: { readonly forgets: boolean },
 ): string {
   let options = engineOptions(config);
   const several = options.rules.length > 1;
@@ -371,13 +413,15 @@ function describe(telling: Telling, nowMs: number, several: boolean): string {
     const subject = "process" in telling.event ? ` ${displayName(telling.event.process)}` : "";
     return `notice ${word}${subject}${by}${others}${severity}`;
   }
-  const { kind, sinceMs, downMs, ends, settling, reminder, heldBy } = incident;
-  const who = incident.processes.length <= 3
-    ? incident.processes.map(displayName).join(" ")
-    : `${incident.processes.length} processes`;
+  const { kind, sinceMs, downMs, ends, settling, reminder, heldBy, joined } = incident;
+  const { processes } = joined ?? incident;
+  const who = processes.length <= 3
+    ? processes.map(displayName).join(" ")
+    : `${processes.length} processes`;
   const what = kind === "resolved" ? settling : word;
   const number = reminder === undefined ? "" : ` ${reminder}`;
-  return `${kind}${number} ${what} ${who}${by}${others}` +
+  return `${joined === undefined ? kind : "joined"}${number} ${what} ${who}${by}${others}` +
+    (joined === undefined ? "" : `, ${joined.unsettled} down`) +
     (downMs === undefined ? "" : `, down ${shown(downMs)}`) +
     (kind === "resolved" || sinceMs === nowMs ? "" : `, since ${shown(nowMs - sinceMs)}`) +
     (ends > 1 ? `, ended ${ends} times` : "") + (heldBy === undefined ? "" : `, held: ${heldBy}`) +

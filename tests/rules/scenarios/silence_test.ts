@@ -1,87 +1,54 @@
 // Silences and maintenance windows: what would be told waits, and is told if it still is so.
 
-import { scenario } from "./scenario.ts";
+import { scenarios } from "./scenario.ts";
 
-const ON = "on: [crash, fatal]";
+scenarios(`
+the configuration, where a scenario has none of its own
+  on: [crash, fatal]
 
-scenario(
-  "a silence holds, and tells at its end what is still down",
-  ON,
-  `
+a silence holds, and tells at its end what is still down
   0s    silence web:* for 30m
   1m    web:api FATAL    => (silenced)
   2m    db:main FATAL    => firing fatal db:main
   30m                    => firing fatal web:api, since 29m, held: silenced
-`,
-);
 
-scenario(
-  "what comes and goes during a silence is never told",
-  ON,
-  `
+what comes and goes during a silence is never told
   0s    silence web:* for 30m
   1m    web:api EXITED   => (silenced)
   61s   web:api RUNNING
   10h   nothing
-`,
-);
 
-scenario(
-  "a silence that is ended by hand tells at once",
-  ON,
-  `
+a silence that is ended by hand tells at once
   0s    silence web:* for 30m
   1m    web:api FATAL    => (silenced)
   5m    silence web:* ends => firing fatal web:api, since 4m, held: silenced
-`,
-);
 
-scenario(
-  "a silence over an open incident holds its reminders and its end",
-  "{ on: crash, remind_every: 10m }",
-  `
+a silence over an open incident holds its reminders and its end
+  { on: crash, remind_every: 10m }
   0s    web:api EXITED   => firing crash web:api
   1m    silence web:api for 1h
   30m   web:api RUNNING
   61m                    => resolved running web:api, down 30m
-`,
-);
 
-scenario(
-  "a reminder that fell into a silence comes at its end",
-  "{ on: crash, remind_every: 10m }",
-  `
+a reminder that fell into a silence comes at its end
+  { on: crash, remind_every: 10m }
   0s    web:api EXITED   => firing crash web:api
   1m    silence web:api for 1h
   61m                    => reminder 1 crash web:api, since 1h1m
-`,
-);
 
-scenario(
-  "FATAL is silenced like anything else",
-  ON,
-  `
+FATAL is silenced like anything else
   0s    web:api EXITED   => firing crash web:api
   1s    silence * for 1h
   2s    web:api FATAL    => (silenced)
   1h1s                   => firing fatal web:api, since 1h1s, held: silenced
-`,
-);
 
-scenario(
-  "a silence of one program leaves the others of a group loud",
-  "{ on: crash, group_by: group, group_wait: 0s }",
-  `
+a silence of one program leaves the others of a group loud
+  { on: crash, group_by: group, group_wait: 0s }
   0s    silence web:a for 1h
   1s    web:a EXITED     => (silenced)
   2s    web:b EXITED     => firing crash web:a web:b, since 1s, ended 2 times, held: silenced
-`,
-);
 
-scenario(
-  "a deploy script opens a silence, and ends it",
-  ON,
-  `
+a deploy script opens a silence, and ends it
   0s    remote superbell.silence: web:* 30m deploy v2
   0s    (log) silence 6ffe8994 of web:* until 2026-11-21T10:30:00.000Z: deploy v2
   10s   web:api EXITED   => (silenced)
@@ -89,24 +56,14 @@ scenario(
   1m    remote superbell.unsilence: web:*
   1m    (log) silence 6ffe8994 of web:* ended
   2m    web:api EXITED   => firing crash web:api
-`,
-);
 
-scenario(
-  "a deploy script names the end",
-  ON,
-  `
+a deploy script names the end
   0s    remote superbell.silence: web:*,db:* until 18:00
   0s    (log) silence 6ffe8994 of web:*,db:* until 2026-11-21T18:00:00.000Z
   10s   db:main FATAL    => (silenced)
   8h                     => firing fatal db:main, since 7h59m50s, held: silenced
-`,
-);
 
-scenario(
-  "what cannot be read is said in the log",
-  ON,
-  `
+what cannot be read is said in the log
   0s    remote superbell.silence: web:* soon
   0s    (log) superbell.silence: no silence begun: "soon" is no duration; expected "PATTERN 30m REASON" or "PATTERN until 18:00 REASON"
   1s    remote superbell.silence: web:* 90d
@@ -114,30 +71,18 @@ scenario(
   2s    remote superbell.unsilence: db:*
   2s    (log) superbell.unsilence: no silence "db:*"; silences are: none
   3s    web:api EXITED   => firing crash web:api
-`,
-);
 
-scenario(
-  "notices in a silence are gone",
-  "on: started",
-  `
+notices in a silence are gone
+  on: started
   0s    silence web:* for 1h
   1m    web:api RUNNING  => (silenced)
   2h    nothing
-`,
-);
 
-const NIGHTLY = `
-maintenance:
-  - { from: "22:00", to: "06:00", days: [sat], where: { process: "web:*" } }
-on: [crash, fatal]
-remind_every: 0s
-`;
-
-scenario(
-  "maintenance holds, also over midnight, and tells what is still down",
-  NIGHTLY,
-  `
+maintenance holds, also over midnight, and tells what is still down
+  maintenance:
+    - { from: "22:00", to: "06:00", days: [sat], where: { process: "web:*" } }
+  on: [crash, fatal]
+  remind_every: 0s
   11h59m  web:a EXITED   => firing crash web:a  # 21:59
   12h     web:b EXITED   => (maintenance)
   12h     db:x EXITED    => firing crash db:x
@@ -145,25 +90,17 @@ scenario(
   16h1m   web:a RUNNING
   19h     web:b RUNNING
   20h     => resolved running web:a, down 4h2m & firing fatal web:c, since 4h, held: maintenance
-`,
-);
 
-scenario(
-  "maintenance on Saturdays is not on Sundays",
-  NIGHTLY,
-  `
+maintenance on Saturdays is not on Sundays
+  maintenance:
+    - { from: "22:00", to: "06:00", days: [sat], where: { process: "web:*" } }
+  on: [crash, fatal]
+  remind_every: 0s
   36h  web:a EXITED      => firing crash web:a
-`,
-);
 
-scenario(
-  "maintenance has its own time zone",
-  `
-maintenance: [{ from: "18:00", to: "19:00", time_zone: Asia/Shanghai }]
-on: crash
-`,
-  `
+maintenance has its own time zone
+  maintenance: [{ from: "18:00", to: "19:00", time_zone: Asia/Shanghai }]
+  on: crash
   0s    web:a EXITED     => (maintenance)  # 10:00 UTC is 18:00 in Shanghai
   1h                     => firing crash web:a, since 1h, held: maintenance
-`,
-);
+`);
