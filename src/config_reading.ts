@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { ConfigError } from "./config/problem.ts";
-import { type FileRead, readInBackground } from "./file_read.ts";
+import { type FileRead, readInBackground, stampInBackground } from "./file_read.ts";
 import { loadSettings, type Settings } from "./settings.ts";
 
 /** What files hold, as far as it can be compared. */
@@ -38,15 +38,53 @@ export async function readConfiguration({ path, env }: ConfigSource): Promise<Co
       return read ?? { why: "it has not been read yet" };
     };
     const outcome = load(path, { env, readFile: known });
-    if (missing.size === 0) return { ...contentOf(reads), files: [...reads.keys()], outcome };
-    const found = await readAll([...missing]);
+    if (missing.size === 0) {
+      return { ...contentOf(digestsOf(reads)), files: [...reads.keys()], outcome };
+    }
+    const found = await Promise.all(
+      [...missing].map(async (named) => [named, await readInBackground(named)] as const),
+    );
     for (const [named, read] of found) reads.set(named, read);
   }
 }
 
-/** What the files hold now. */
-export async function lookAt(files: readonly string[]): Promise<FileContent> {
-  return contentOf(await readAll(files));
+/** A hash of what a file holds, or of why it cannot be read. */
+interface Digest {
+  readonly digest: string;
+  readonly isRead: boolean;
+}
+
+/** A file that was touched so lately is read again, however it looks. */
+const SETTLED_AFTER_MS = 2000;
+
+/**
+ * Looks at files again and again. One that nobody has touched since is not opened: that alone may
+ * wait for a server that hangs.
+ */
+export class FileLooks {
+  readonly #settledAfterMs: number;
+  readonly #seen = new Map<string, Digest & { readonly stamp: string }>();
+
+  constructor(settledAfterMs = SETTLED_AFTER_MS) {
+    this.#settledAfterMs = settledAfterMs;
+  }
+
+  /** What the files hold now. */
+  async look(files: readonly string[]): Promise<FileContent> {
+    return contentOf(
+      await Promise.all(files.map(async (path) => [path, await this.#digestOf(path)] as const)),
+    );
+  }
+
+  async #digestOf(path: string): Promise<Digest> {
+    const stamp = await stampInBackground(path, this.#settledAfterMs); // before it is read
+    const seen = this.#seen.get(path);
+    if (stamp !== undefined && seen?.stamp === stamp) return seen;
+    const digest = digestOf(await readInBackground(path));
+    if (stamp !== undefined && digest.isRead) this.#seen.set(path, { ...digest, stamp });
+    else this.#seen.delete(path);
+    return digest;
+  }
 }
 
 function load(path: string, options: Parameters<typeof loadSettings>[1]): Settings | ConfigError {
@@ -60,16 +98,19 @@ function load(path: string, options: Parameters<typeof loadSettings>[1]): Settin
   }
 }
 
-async function readAll(files: readonly string[]): Promise<Map<string, FileRead>> {
-  const reads = files.map(async (file) => [file, await readInBackground(file)] as const);
-  return new Map(await Promise.all(reads));
+function digestOf(read: FileRead): Digest {
+  const hash = createHash("sha256");
+  const isRead = "bytes" in read;
+  hash.update(isRead ? read.bytes : `cannot be read: ${read.why}`);
+  return { digest: hash.digest("hex"), isRead };
 }
 
-function contentOf(reads: ReadonlyMap<string, FileRead>): FileContent {
+function digestsOf(reads: ReadonlyMap<string, FileRead>): (readonly [string, Digest])[] {
+  return [...reads].map(([path, read]) => [path, digestOf(read)] as const);
+}
+
+function contentOf(digests: readonly (readonly [path: string, Digest])[]): FileContent {
   const hash = createHash("sha256");
-  for (const [path, read] of reads) {
-    hash.update(`${path}\0`).update("why" in read ? `cannot be read: ${read.why}` : read.bytes);
-  }
-  const isWhole = [...reads.values()].every((read) => "bytes" in read);
-  return { content: hash.digest("hex"), isWhole };
+  for (const [path, { digest }] of digests) hash.update(`${path}\0${digest}\n`);
+  return { content: hash.digest("hex"), isWhole: digests.every(([, { isRead }]) => isRead) };
 }

@@ -3,13 +3,14 @@
 // as a whole. Files are compared by what they hold, so that it does not matter how they got
 // there: a rename, a link that points elsewhere, a share that knows no notices.
 
+import { shellWord } from "./alerts/compose.ts";
 import type { Clock } from "./clock.ts";
 import { ConfigError, describeProblem } from "./config/problem.ts";
 import { changesBetween } from "./config_changes.ts";
 import {
   type ConfigReading,
   type ConfigSource,
-  lookAt,
+  FileLooks,
   readConfiguration,
 } from "./config_reading.ts";
 import type { Event } from "./events/event.ts";
@@ -56,6 +57,7 @@ export class Reloader {
   #last: Pick<ConfigReading, "content" | "files">;
   /** What the files held at the last looks, and how often in a row. */
   #seen = { content: "", looks: 0 };
+  readonly #looks = new FileLooks();
   /** The content that people were told is refused, while it is not over. */
   #told: string | undefined;
   #isWanted = false;
@@ -107,7 +109,7 @@ export class Reloader {
   /** The content of the files, where it is new and stays so. */
   async #look(): Promise<string | undefined> {
     if (!this.#settings.watchesFile) return undefined;
-    const { content, isWhole } = await lookAt(this.#last.files);
+    const { content, isWhole } = await this.#looks.look(this.#last.files);
     const isSame = content === this.#seen.content;
     this.#seen = { content, looks: isSame ? this.#seen.looks + 1 : 1 };
     if (content === this.#last.content) return undefined;
@@ -139,14 +141,15 @@ export class Reloader {
       : [{ path: "", message: error instanceof Error ? error.message : String(error) }];
     for (const problem of problems) log.error(describeProblem(path, problem));
     log.error(
-      `${path} was not loaded again: the configuration from before goes on (superbell check)`,
+      `${path} was not loaded again: the configuration from before goes on ` +
+        `(superbell check -c ${shellWord(path)})`,
     );
     if (this.#told === content) return;
     this.#told = content;
     const lines = problems.slice(0, MOST_TOLD).map((problem) => describeProblem("", problem));
     if (problems.length > lines.length) lines.push(`… (${problems.length - lines.length})`);
     const origin = this.#originOf("FAILED", content);
-    tell({ kind: "reload_failed", origin, text: lines.join("\n") });
+    tell({ kind: "reload_failed", origin, text: lines.join("\n"), file: path });
   }
 
   #originOf(what: string, content: string): Event["origin"] {

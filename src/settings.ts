@@ -4,16 +4,19 @@
 // @ts-types="./std_yaml.d.ts"
 import { parse as parseYaml, YamlSyntaxError } from "@std/yaml";
 import { masker } from "./alerts/mask.ts";
-import { type Language, LANGUAGES } from "./alerts/messages.ts";
+import type { Language } from "./alerts/messages.ts";
 import { type MessageTemplate, parseMessageTemplate } from "./alerts/template.ts";
-import type { Channel } from "./channels/channel.ts";
-import { CHANNEL_KINDS } from "./channels/registry.ts";
 import { type ConfigParts, partsOf } from "./config_changes.ts";
+import { otherSlips, tabProblem } from "./config_slips.ts";
 import { formatDuration } from "./config/duration.ts";
+import { inFileOrder } from "./config/file_order.ts";
+import { withItemNames } from "./config/item_names.ts";
 import { suggest } from "./config/nearest.ts";
 import { ConfigNode, Reading, type SecretSources, type Section, wrongUrl } from "./config/node.ts";
 import { ConfigError, type Problem } from "./config/problem.ts";
 import { Redactor } from "./config/secret.ts";
+import { explainFault } from "./config/yaml_fault.ts";
+import { type ConfiguredChannel, parseChannels, parseLanguage } from "./configured_channel.ts";
 import { type FileRead, readNow } from "./file_read.ts";
 import { addressOf, type HostSettings, interfaceNames, isAddress } from "./host.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
@@ -26,24 +29,7 @@ import { channelName, parsePatterns, parseRules, parseTail } from "./rules/parse
 import type { Rule, TailSettings } from "./rules/rule.ts";
 import type { SupervisorAddress } from "./supervisor/client.ts";
 
-/** A channel as configured; `open` makes it ready for use. */
-export interface ConfiguredChannel {
-  readonly name: string;
-  readonly type: string;
-  readonly language: Language;
-  readonly timeoutMs: number;
-  readonly concurrency: number;
-  /** How long an alert waits for others to be told with it; 0: each has its own message. */
-  readonly digestMs: number;
-  /** The channel that takes its messages when it has failed for so long. */
-  readonly fallback?: string | undefined;
-  readonly fallbackAfterMs: number;
-  /** Whether it is told that an incident is over. */
-  readonly tellsResolved: boolean;
-  /** The user's own words for each alert. */
-  readonly template?: MessageTemplate;
-  open(): Channel;
-}
+export type { ConfiguredChannel } from "./configured_channel.ts";
 
 /** A configuration without problems. */
 export interface Settings {
@@ -99,9 +85,8 @@ const LEAST_NUDGE_MS = 10;
 
 const DEFAULT_TAIL: TailSettings = { lines: 5, stream: "auto", maxBytes: 2 * 1024 };
 
-/** How far into a document, and into how much of it, inFileOrder looks. */
-const MAX_DEPTH = 16;
-const MAX_PLACES = 100_000;
+/** So many keys with a secret are named in one warning. */
+const MOST_NAMED = 5;
 
 /** Where settings are read, and by whom. */
 export interface LoadOptions {
@@ -154,8 +139,8 @@ export interface SettingsContext extends SecretSources {
   readonly onProblems?: ((problems: readonly Problem[]) => void) | undefined;
 }
 
-/** The settings and, for exposedSecrets, whether a secret stands in the file itself. */
-type ParsedSettings = Settings & { readonly holdsLiteralSecret: boolean };
+/** The settings and, for exposedSecrets, the keys whose secrets stand in the file itself. */
+type ParsedSettings = Settings & { readonly literalSecrets: readonly string[] };
 
 /** Reads the settings from a text. Throws a ConfigError that holds every problem. */
 export function parseSettings(text: string, context: SettingsContext): ParsedSettings {
@@ -167,7 +152,7 @@ export function parseSettings(text: string, context: SettingsContext): ParsedSet
     return file;
   };
   const reading = new Reading({ env: context.env, readFile }, context);
-  const section = new ConfigNode(root, "", reading).section();
+  const section = new ConfigNode(root, "", reading).section("{ channels: …, rules: … }");
   const language = parseLanguage(section.optional("language"), detectLanguage(context.env));
   const timeZone = parseTimeZone(section.optional("time_zone"));
   const host = parseHost(section.optional("host"));
@@ -188,7 +173,7 @@ export function parseSettings(text: string, context: SettingsContext): ParsedSet
   const channels = parseChannels(channelsNode, language);
   const rulesNode = section.required("rules");
   // Without channels every `to` would be a problem too, and none of them the real one.
-  const names = channelsNode.value === undefined ? undefined : channels.map(({ name }) => name);
+  const names = channels.length === 0 ? undefined : channels.map(({ name }) => name);
   const ruleTemplates = new Map<string, MessageTemplate>();
   const readTemplate = (section: Section, rule: string) => {
     const template = section.optional("template");
@@ -214,7 +199,10 @@ export function parseSettings(text: string, context: SettingsContext): ParsedSet
     reading.warnings.push({ path: `channels.${name}`, message: "no rule sends to this channel" });
   }
   if (reading.problems.length > 0) {
-    const problems = [...slips(text), ...inFileOrder(reading.problems, root)];
+    const tab = tabProblem(text);
+    const problems = tab === undefined
+      ? [...otherSlips(text), ...withItemNames(inFileOrder(reading.problems, root), root)]
+      : [tab];
     if (context.onProblems === undefined || problems.some(({ path }) => path === "state_dir")) {
       throw new ConfigError(context.path, problems);
     }
@@ -240,10 +228,11 @@ export function parseSettings(text: string, context: SettingsContext): ParsedSet
     hostIncident,
     maintenance,
     watchesFile,
-    parts: partsOf(root, files),
-    warnings: inFileOrder(reading.warnings, root),
+    // Of what has problems an alias may make an endless document; nobody compares that.
+    parts: reading.problems.length > 0 ? new Map() : partsOf(root, files),
+    warnings: withItemNames(inFileOrder(reading.warnings, root), root),
     redactor,
-    holdsLiteralSecret: reading.secrets.some(({ source }) => source === "literal"),
+    literalSecrets: reading.literalSecrets,
   };
 }
 
@@ -264,36 +253,11 @@ function parseRoot(text: string, path: string): unknown {
       ? `, column ${error.column}`
       : "";
     const at = error instanceof YamlSyntaxError ? `line ${error.line}${column}: ` : "";
-    // A key that stands twice is the one mistake that quotes do not cure.
-    const hint = what.includes("duplicated")
-      ? ""
-      : "; a value that begins with * ! [ { % @ or ` must stand in quotes";
-    const problem = { path: "", message: `${at}not valid YAML: ${what}${hint}` };
-    throw new ConfigError(path, [...slips(text), problem]);
+    const line = error instanceof YamlSyntaxError ? error.line : 0;
+    const problem = { path: "", message: at + explainFault(text, { what, line }) };
+    const tab = tabProblem(text);
+    throw new ConfigError(path, tab === undefined ? [...otherSlips(text), problem] : [tab]);
   }
-}
-
-/** Slips that YAML reads as something else, told only when something is wrong anyway. */
-function slips(text: string): Problem[] {
-  const lines = text.split("\n").map((line, index) => ({ line, number: index + 1 }));
-  const found = [
-    ...lines.filter(({ line }) => /^ *\t/.test(line))
-      .map(({ number }) => ({ number, what: "begins with a tab; YAML wants blanks there" })),
-    ...lines.filter(({ line }) => /^[^#"']*[：，]/.test(line))
-      .map(({ number }) => ({
-        number,
-        what: 'holds a full-width "：" or "，"; write ": " or ", "',
-      })),
-  ];
-  return found.slice(0, 3).map(({ number, what }) => ({
-    path: "",
-    message: `line ${number} ${what}`,
-  }));
-}
-
-function parseLanguage(node: ConfigNode | undefined, auto: Language): Language {
-  const word = node?.oneOf(["auto", ...LANGUAGES] as const) ?? "auto";
-  return word === "auto" ? auto : word;
 }
 
 /** zh where the locale says so, else en. */
@@ -317,7 +281,7 @@ function parseTimeZone(node: ConfigNode | undefined): string | undefined {
 
 function parseHost(node: ConfigNode | undefined): HostSettings {
   if (node === undefined) return { name: "auto", address: "auto" };
-  const section = node.section();
+  const section = node.section("{ name: web-01 }");
   const name = section.optional("name")?.string() ?? "auto";
   const addressNode = section.optional("address");
   const address = addressNode?.string() ?? "auto";
@@ -336,7 +300,7 @@ function parseHost(node: ConfigNode | undefined): HostSettings {
 function parseOutbox(
   node: ConfigNode | undefined,
 ): Pick<Settings, "sync" | "retention" | "maxWaiting" | "maxMemoryBytes"> {
-  const section = node?.section();
+  const section = node?.section("{ keep: 7d, max_size: 256MB }");
   const sync = section?.optional("sync")?.oneOf(["normal", "full"] as const) ?? "normal";
   const keepMs = section?.optional("keep")?.duration({ min: HOUR_MS, max: 400 * DAY_MS }) ??
     7 * DAY_MS;
@@ -350,14 +314,14 @@ function parseOutbox(
 }
 
 function parseReload(node: ConfigNode | undefined): boolean {
-  const section = node?.section();
+  const section = node?.section("{ watch: true }");
   const watch = section?.optional("watch")?.boolean() ?? false;
   section?.end();
   return watch;
 }
 
 function parseRetry(node: ConfigNode | undefined): RetryPolicy {
-  const section = node?.section();
+  const section = node?.section("{ first: 2s, most: 10m }");
   const firstMs = section?.optional("first")?.duration({ min: 100, max: HOUR_MS }) ??
     2 * SECOND_MS;
   const most = section?.optional("most");
@@ -388,14 +352,14 @@ function parseSupervisor(
   node: ConfigNode | undefined,
   env: (name: string) => string | undefined,
 ): Pick<Settings, "supervisor" | "nudgeMs" | "reconcileMs"> {
-  const section = node?.section();
+  const section = node?.section("{ username: admin, password: { env: SUPERVISOR_PASSWORD } }");
   const urlNode = section?.optional("url");
   const url =
     urlNode?.stringThat((text) =>
       /^unix:\/\/\/./.test(text) ? undefined : wrongUrl(text, ["http", "unix"])
     ) ?? env("SUPERVISOR_SERVER_URL");
   const username = section?.optional("username")?.string();
-  const password = section?.optional("password")?.secret();
+  const password = section?.optional("password")?.secretLine();
   if ((username === undefined) !== (password === undefined)) {
     node?.problem("expected both of username and password, or neither");
   }
@@ -417,114 +381,16 @@ function parseNudge(node: ConfigNode | undefined): number {
   return nudgeMs;
 }
 
-function parseChannels(node: ConfigNode, language: Language): ConfiguredChannel[] {
-  if (node.value === undefined) return [];
-  const section = node.section();
-  const names = section.keys();
-  if (names.length === 0) node.problem("expected at least one channel, found none");
-  const channels = names.map((name) =>
-    parseChannel(name, section.required(name), { language, names })
-  );
-  section.end();
-  return channels;
-}
-
-function parseChannel(
-  name: string,
-  node: ConfigNode,
-  { language, names }: { readonly language: Language; readonly names: readonly string[] },
-): ConfiguredChannel {
-  const section = node.section();
-  if (/[\s,]/.test(name)) node.problem("a channel's name must not hold blanks or commas");
-  const kind = kindOf(section);
-  const channel = {
-    name,
-    type: kind?.type ?? "",
-    language: parseLanguage(section.optional("language"), language),
-    timeoutMs: section.optional("timeout")?.duration({ min: 100, max: HOUR_MS }) ??
-      10 * SECOND_MS,
-    concurrency: section.optional("concurrency")?.integer({ min: 1, max: 16 }) ?? 1,
-    digestMs: kind?.digestMs === undefined
-      ? 0
-      : section.optional("digest")?.duration({ min: 0, max: HOUR_MS }) ?? kind.digestMs,
-    tellsResolved: section.optional("resolved")?.boolean() ?? true,
-    fallback: parseFallback(section.optional("fallback"), { name, names }),
-    fallbackAfterMs:
-      section.optional("fallback_after")?.duration({ min: SECOND_MS, max: DAY_MS }) ??
-        5 * 60 * SECOND_MS,
-  };
-  const template = section.optional("template");
-  const own = template && { template: parseMessageTemplate(template) };
-  // Without a known type nothing can be said about the other keys.
-  const open = kind?.parse(section);
-  if (kind !== undefined) section.end();
-  return {
-    ...channel,
-    ...own,
-    open() {
-      if (open === undefined) throw new Error(`Channel ${name} has no known type`);
-      return open();
-    },
-  };
-}
-
-/** The name of another channel. */
-function parseFallback(
-  node: ConfigNode | undefined,
-  { name, names }: { readonly name: string; readonly names: readonly string[] },
-): string | undefined {
-  return node?.stringThat((fallback) => {
-    if (fallback === name) return "a channel cannot stand in for itself; name another one";
-    const others = names.filter((other) => other !== name);
-    return others.includes(fallback)
-      ? undefined
-      : `no channel is named "${fallback}"; other channels are: ${others.join(", ") || "none"}`;
-  });
-}
-
-function kindOf(section: Section): typeof CHANNEL_KINDS[number] | undefined {
-  const node = section.required("type");
-  if (node.value === undefined) return undefined;
-  const types = CHANNEL_KINDS.map(({ type }) => type);
-  if (typeof node.value === "string" && !types.includes(node.value)) {
-    node.problem(`no channel type is called "${node.value}"; ${suggest(node.value, types)}`);
-    return undefined;
-  }
-  const type = node.oneOf(types);
-  return CHANNEL_KINDS.find((kind) => kind.type === type && node.value === type);
-}
-
-/** Sorts by where the path stands in the document; a missing key comes behind its parent. */
-function inFileOrder(problems: readonly Problem[], root: unknown): Problem[] {
-  const positions = new Map<string, number>();
-  const visit = (value: unknown, path: string, depth: number) => {
-    positions.set(path, positions.size);
-    if (value === null || typeof value !== "object") return;
-    // Aliases can make a short file endless; no key of ours lies that deep.
-    if (depth > MAX_DEPTH || positions.size > MAX_PLACES) return;
-    for (const [key, child] of Object.entries(value)) {
-      const childPath = Array.isArray(value)
-        ? `${path}[${key}]`
-        : path === ""
-        ? key
-        : `${path}.${key}`;
-      visit(child, childPath, depth + 1);
-    }
-  };
-  visit(root, "", 0);
-  const position = (path: string): number => {
-    const found = positions.get(path);
-    if (found !== undefined || path === "") return found ?? 0;
-    return position(path.slice(0, Math.max(0, path.lastIndexOf(".")))) + 0.5;
-  };
-  return [...problems].sort((left, right) => position(left.path) - position(right.path));
-}
-
 /** Warns of secrets that every user of the host can read. */
 function exposedSecrets(isOpenToAll: boolean, settings: ParsedSettings): Problem[] {
-  if (!settings.holdsLiteralSecret || !isOpenToAll) return [];
-  const message = "holds a secret and can be read by every user of this host; " +
-    `chmod 600 it, or write { env: NAME } or { file: PATH } instead of the secret`;
+  const keys = settings.literalSecrets;
+  if (keys.length === 0 || !isOpenToAll) return [];
+  const more = keys.length > MOST_NAMED ? ` and ${keys.length - MOST_NAMED} more` : "";
+  const what = keys.length === 1 ? "a secret" : "secrets";
+  const message =
+    `holds ${what} (${keys.slice(0, MOST_NAMED).join(", ")}${more}) and can be read ` +
+    "by every user of this host; chmod 600 it, or write { env: NAME } or { file: PATH } instead " +
+    "of the secret";
   return [{ path: "", message }];
 }
 

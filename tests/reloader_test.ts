@@ -134,11 +134,13 @@ Deno.test("Reloader refuses a wrong one with every problem, and tells each conte
   assertMatch(bench.log[1]!, /^ERROR .*superbell\.yaml: retry\.first: expected a duration/);
   assertEquals(
     bench.log[2],
-    `ERROR ${path} was not loaded again: the configuration from before goes on (superbell check)`,
+    `ERROR ${path} was not loaded again: the configuration from before goes on ` +
+      `(superbell check -c ${path})`,
   );
   assertEquals(bench.told.map(({ kind }) => kind), ["reload_failed"]);
   const [first] = bench.told;
   assert(first?.kind === "reload_failed");
+  assertEquals(first.file, path);
   assertMatch(first.text, /^langauge: unknown key.*\nretry\.first: expected a duration.*$/);
 
   bench.write(config("two", "langauge: zh\n"));

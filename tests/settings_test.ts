@@ -1,6 +1,8 @@
 // Configurations from the file to the settings: golden messages for wrong ones, whole settings
 // for right ones, and no secret in any of it.
 
+// @ts-types="../src/std_yaml.d.ts"
+import { parse as parseYaml } from "@std/yaml";
 import { ConfigError } from "../src/config/problem.ts";
 import { loadSettings, parseSettings, type Settings } from "../src/settings.ts";
 import { assert, assertEquals, assertLess, assertMatch, assertThrows } from "./support/assert.ts";
@@ -98,7 +100,7 @@ Deno.test("parseSettings() fills in what a minimal configuration leaves out", ()
     maintenance: [],
     warnings: [],
     watchesFile: false,
-    holdsLiteralSecret: false,
+    literalSecrets: [],
   });
   assertEquals(channels.map(({ open: _open, ...channel }) => channel), [
     {
@@ -165,7 +167,7 @@ rules:
     reconcileMs: 60_000,
     warnings: [{ path: "channels.unused", message: "no rule sends to this channel" }],
     watchesFile: true,
-    holdsLiteralSecret: true,
+    literalSecrets: ["channels.spare.url"],
   });
   assertEquals(
     mask("card 4711 password=x https://example.com/literal-secret"),
@@ -270,14 +272,18 @@ Deno.test("parseSettings() is not held up by a billion laughs", () => {
   const startedAtMs = performance.now();
   const problems = problemsOf(`${bomb}channels: *a11\nrules: *a11\n`);
   assertLess(performance.now() - startedAtMs, 5000);
-  assert(problems.includes("channels: expected keys with values, found a list"));
+  assert(
+    problems.some((line) => /^channels: expected keys with values.*, found a list$/.test(line)),
+  );
   assertLess(problems.join("\n").length, 100_000);
 });
 
 Deno.test("parseSettings() is not held up by a mapping that holds itself", () => {
   const problems = problemsOf("channels: &x { a: *x }\nrules: &y [*y]\n");
   assertEquals(problems[0], "channels.a.type: is required and missing");
-  assert(problemsOf("&x [*x]").includes("expected keys with values, found a list"));
+  assertEquals(problemsOf("&x [*x]"), [
+    "expected keys with values like { channels: …, rules: … }, found a list",
+  ]);
 });
 
 Deno.test("parseSettings() takes keys of JavaScript's own for ordinary ones", () => {
@@ -312,8 +318,8 @@ Deno.test("loadSettings() says why a file cannot be read", () => {
 
 const LITERAL = MINIMAL.replace("{ env: HOOK }", "https://example.com/T0KEN-literal");
 const EXPOSED = [
-  "holds a secret and can be read by every user of this host; chmod 600 it, or write " +
-  "{ env: NAME } or { file: PATH } instead of the secret",
+  "holds a secret (channels.oncall.url) and can be read by every user of this host; " +
+  "chmod 600 it, or write { env: NAME } or { file: PATH } instead of the secret",
 ];
 /** Text, mode, warnings about the whole file. */
 const MODES: [string, string, number, string[]][] = [
@@ -427,6 +433,169 @@ rules:
     'mask_defaults: expected true or false, found a string ("no")',
     'channels.oncall.template.title: unknown placeholder {proces}; did you mean "process"?',
     "channels.oncall.template.subject: unknown key; known are: title, text",
-    'rules[0].tail.line: unknown key; did you mean "lines"?',
+    'rules[0] (a).tail.line: unknown key; did you mean "lines"?',
   ]);
+});
+
+Deno.test("parseSettings() lets who only looks see a document that holds itself, or is endless", () => {
+  const levels = Array.from({ length: 9 }, (_, index) => {
+    const before = Array(10).fill(`*b${index}`).join();
+    return `b${index + 1}: &b${index + 1} [${before}]`;
+  });
+  const bomb = `b0: &b0 [${Array(10).fill("x").join()}]\n${levels.join("\n")}`;
+  for (const unknown of ["x: &a [*a]", bomb]) {
+    const found: string[] = [];
+    const { stateDir } = parseSettings(`${MINIMAL}\nstate_dir: /srv/bell\n${unknown}\n`, {
+      path: "superbell.yaml",
+      env: () => undefined,
+      readFile: () => ({ why: "not needed" }),
+      needsSecrets: false,
+      onProblems: (problems) => found.push(...problems.map(({ message }) => message)),
+    });
+    assertEquals(stateDir, "/srv/bell");
+    assertMatch(found[0]!, /^unknown key/);
+  }
+});
+
+const WRONG_FORMS: readonly (readonly [what: string, text: string, problems: readonly string[]])[] =
+  [
+    ["rules without dashes", MINIMAL.replace("- name", "  name"), [
+      "rules: expected a list like - { name: crash, on: [crash, fatal], to: [oncall] } (a dash " +
+      "before each), found keys with values",
+    ]],
+    ["keys of a channel beside its name", MINIMAL.replace(/^ {4}(type|url)/gm, "  $1"), [
+      "channels.type: stands where a channel's name belongs; a channel's keys stand below its name, " +
+      "two blanks further in",
+    ]],
+    ["a number for after", `${MINIMAL}    after: 3\n`, [
+      "rules[0] (crash).after: expected keys with values like { count: 3, within: 10m }, found a number",
+    ]],
+    ["a duration for escalate", `${MINIMAL}    escalate: 15m\n`, [
+      "rules[0] (crash).escalate: expected keys with values like { after: 15m, to: [managers] }, found " +
+      "a string",
+    ]],
+    ["a name for host", `host: web-01${MINIMAL}`, [
+      "host: expected keys with values like { name: web-01 }, found a string",
+    ]],
+    ["a list of channels", "channels: [oncall]\nrules: [{ name: a, on: crash, to: oncall }]\n", [
+      "channels: expected keys with values like { oncall: { type: dingtalk, token: { env: " +
+      "DINGTALK_TOKEN } } }, found a list",
+    ]],
+    ["a window without a dash", `maintenance: { from: "22:00", to: "06:00" }${MINIMAL}`, [
+      'maintenance: expected a list like - { from: "22:00", to: "06:00" } (a dash before each), found keys ' +
+      "with values",
+    ]],
+  ];
+for (const [what, text, problems] of WRONG_FORMS) {
+  Deno.test(`parseSettings() shows the right form in place of ${what}, and says it once`, () => {
+    assertEquals(problemsOf(text), problems);
+  });
+}
+
+Deno.test("parseSettings() wants a password of supervisord in one line", () => {
+  const text = `supervisor: { username: u, password: "hunter2\\nhunter3" }${MINIMAL}`;
+  assertEquals(problemsOf(text), [
+    "supervisor.password: expected a secret of one line, found 2 lines; leave only the secret there",
+  ]);
+});
+
+Deno.test("parseSettings() names the rule in a warning", () => {
+  const { warnings } = parse(MINIMAL.replace("on: crash", "on: reload_failed\n    quiet: 1h"));
+  assertEquals(warnings.map(({ path }) => path), ["rules[0] (crash).quiet"]);
+});
+
+const EXAMPLE = new URL("../config.example.yaml", import.meta.url).pathname;
+type Place = Readonly<Record<string, unknown>>;
+
+/** The paths of all keys that lie at that place or below it. */
+function pathsIn(place: unknown, path: readonly string[] = []): (readonly string[])[] {
+  if (typeof place !== "object" || place === null) return [];
+  return Object.entries(place).flatMap(([key, value]) => {
+    const own = [...path, key];
+    return Array.isArray(place) ? pathsIn(value, own) : [own, ...pathsIn(value, own)];
+  });
+}
+
+/** Whether the example has keys with values there. */
+function isSection(path: readonly string[]): boolean {
+  const value = path.reduce<unknown>((place, key) => (place as Place)[key], exampleRoot());
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function exampleRoot(): Place {
+  return parseYaml(Deno.readTextFileSync(EXAMPLE), { schema: "core" }) as Place;
+}
+
+/** A copy of the example without the value at that path, or with another one. */
+function exampleWith(path: readonly string[], value?: unknown): string {
+  const root = exampleRoot();
+  const parent = path.slice(0, -1).reduce((place, key) => place[key] as Place, root);
+  if (value === undefined) Reflect.deleteProperty(parent, path.at(-1)!);
+  else Reflect.set(parent, path.at(-1)!, value);
+  return JSON.stringify(root);
+}
+
+const examplePaths = pathsIn(exampleRoot());
+const VARIABLES = { ALERT_TOKEN: "x", DINGTALK_TOKEN: "x", SUPERVISOR_PASSWORD: "x" };
+
+for (const path of examplePaths.filter(isSection)) {
+  const shown = path.join(".").replaceAll(/\.(\d+)/g, "[$1]");
+  Deno.test(`parseSettings() shows a form that works in place of a number for ${shown}`, () => {
+    // The name behind an item's number is no part of the path here.
+    const about = (line: string) =>
+      line.replace(/^([a-z_]+\[\d+\]) \([^)]*\)/, "$1").startsWith(shown);
+    const [message] = problemsIn(exampleWith(path, 5)).filter(about);
+    const [, form = "no form"] =
+      /: expected keys with values like (.*?)(?: or the word json)?, found a number$/
+        .exec(message ?? "") ?? [];
+    const mended = problemsIn(exampleWith(path, parseYaml(form))).filter(about);
+    // Whether the file has channels of those names is not the question.
+    assertEquals(mended.filter((line) => !/\.to(\[0\])?: /.test(line)), [], message);
+  });
+}
+
+function problemsIn(text: string): string[] {
+  try {
+    parse(text, VARIABLES);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.message.split("\n").map((line) => line.replace(/^superbell\.yaml: /, ""));
+  }
+}
+
+/** What has another default, or none; of a channel only what every channel may have. */
+const EXAMPLES_ONLY = [
+  "channels.oncall.language",
+  ...["oncall", "ops-mail", "script", "inventory"].map((name) => `channels.${name}.fallback`),
+  ...["where", "group_by", "after", "flapping.short_run", "suppressed_by", "escalate", "tail"]
+    .map((key) => `rules.0.${key}`),
+  "rules.1.where",
+  "host_incident",
+  "maintenance",
+];
+
+Deno.test("config.example.yaml holds the defaults, apart from what says that it is an example", () => {
+  const comparable = (text: string): string => {
+    const { parts: _1, redactor: _2, warnings: _3, literalSecrets: _4, ...rest } = parse(text);
+    return JSON.stringify(
+      rest,
+      (_key, value) =>
+        value instanceof Map ? [...value] : value instanceof RegExp ? value.source : value,
+    );
+  };
+  const whole = comparable(exampleWith([""]));
+  const other: string[] = [];
+  for (const path of examplePaths) {
+    const shown = path.join(".");
+    if (EXAMPLES_ONLY.some((known) => shown.startsWith(`${known}.`))) continue;
+    const without = exampleWith(path);
+    if (problemsIn(without).length > 0) continue; // it is required
+    if (comparable(without) !== whole) other.push(shown);
+  }
+  // The section of what is an example in it differs as well.
+  assertEquals(
+    other.filter((path) => path !== "rules.0.flapping").sort(),
+    EXAMPLES_ONLY.toSorted(),
+  );
 });

@@ -48,6 +48,46 @@ export class Secret {
   }
 }
 
+/** How many lines a secret has; those at its end that are empty do not count. */
+export function linesIn(secret: Secret): number {
+  return secret.reveal().trimEnd().split(/\r\n|[\r\n]/).length;
+}
+
+/** A variable with whatever a shell understands behind its $. */
+const SHELL_VARIABLE = /^\$(?:\{([A-Z_][A-Z0-9_]*)(?::?[-=?+][^}]*)?\}|([A-Z_][A-Z0-9_]*))$/;
+
+/** The same within a text: at its beginning, or behind what a variable is put behind. */
+const SHELL_VARIABLE_WITHIN = /\$\{[A-Z_][A-Z0-9_]*\}|(?:^|[\s/=:])\$[A-Z][A-Z0-9]*_[A-Z0-9_]+\b/;
+
+/** So end the names of variables that hold secrets. */
+const USUAL_NAME = /^(?:.*_)?(?:TOKEN|SECRET|PASSWORD|PASSWD|PASS|KEY|URL|WEBHOOK|HOOK)$/;
+
+/**
+ * A shell's variable that stands where its value should: nobody fills it in. In the configuration
+ * itself it is surely one; a file can hold what only looks so.
+ */
+export function shellSlip(
+  secret: Secret,
+): { readonly message: string; readonly isSure: boolean } | undefined {
+  const text = secret.reveal().trim();
+  const match = SHELL_VARIABLE.exec(text);
+  if (match !== null && secret.source === "literal") {
+    const name = match[1] ?? match[2] ?? "";
+    // Without braces, and of any other name, it may be a password that begins with a $.
+    const shown = match[1] !== undefined || USUAL_NAME.test(name) ? name : "NAME";
+    return {
+      message: `is a shell's variable, which is not filled in here; write { env: ${shown} }`,
+      isSure: true,
+    };
+  }
+  if (match === null && !SHELL_VARIABLE_WITHIN.test(text)) return undefined;
+  return {
+    message: "holds what looks like a shell's variable ($…), which is not filled in here; " +
+      "put the value itself there",
+    isSure: false,
+  };
+}
+
 /** Replaces every appearance of the given secrets, raw or as they stand in a URL, JSON or base64. */
 export class Redactor {
   readonly #forms: readonly string[];

@@ -1,7 +1,13 @@
 import { ConfigNode, Reading, withoutLineEnd } from "../../src/config/node.ts";
 import { assertEquals, assertFalse } from "../support/assert.ts";
+import { Random } from "../support/random.ts";
 
-const FILES: Readonly<Record<string, string>> = { "/run/token": "from-file\n", "/run/empty": "\n" };
+const FILES: Readonly<Record<string, string>> = {
+  "/run/token": "from-file\n",
+  "/run/empty": "\n",
+  "/run/two": "one\r\ntwo\r\n",
+  "/run/unfilled": "$DINGTALK_TOKEN\n",
+};
 
 function reading(): Reading {
   return new Reading({
@@ -105,6 +111,12 @@ const CASES: readonly Case[] = [
     problem: 'expected a duration like "8s", "10m" or "1h30m", found a number ("8")',
   },
   {
+    name: "size() names the units",
+    read: (node) => node.size({ min: 0, max: 1024 ** 4 }),
+    value: "1T",
+    problem: 'expected a size like "64MB" (units: B, KB, MB, GB), found a string ("1T")',
+  },
+  {
     name: "duration() names its limits",
     read: (node) => node.duration(hour),
     value: "2h",
@@ -133,6 +145,31 @@ const CASES: readonly Case[] = [
     read: (node) => node.list((item) => item.string()),
     value: [],
     problem: "expected at least one item, found an empty list",
+  },
+  {
+    name: "list() shows the right form",
+    read: (node) => node.list((item) => item.string(), "[oncall]"),
+    value: { oncall: null },
+    problem: "expected a list like [oncall], found keys with values",
+  },
+  {
+    name: "listOfSections() shows the right form, and not what stands there",
+    read: (node) => node.listOfSections((item) => item.section().keys(), "{ name: a }"),
+    value: "hunter2",
+    problem: "expected a list like - { name: a } (a dash before each), found a string",
+  },
+  {
+    name: "section() shows the right form, and asks for nothing in what is no section",
+    read: (node) => node.section("{ count: 3 }").required("count").value,
+    value: 3,
+    problem: "expected keys with values like { count: 3 }, found a number",
+  },
+  {
+    name: "section() asks for what is required where nothing stands",
+    read: (node) => node.section("{ count: 3 }").required("count").value,
+    value: null,
+    path: "a.b.count",
+    problem: "is required and missing",
   },
   {
     name: "pattern() tells what is wrong with an expression",
@@ -201,6 +238,48 @@ const CASES: readonly Case[] = [
       "expected a secret: a string, { env: NAME } or { file: PATH }; found a number (put it in quotes)",
   },
   {
+    name: "secret() takes a $ that begins no variable of a shell",
+    read: (node) => node.secret().reveal(),
+    value: "pa$$word $5 $Hunter2 cost$UP",
+    expected: "pa$$word $5 $Hunter2 cost$UP",
+  },
+  {
+    name: "secret() refuses a shell's variable, and names it",
+    read: (node) => node.secret().reveal(),
+    value: "$DINGTALK_TOKEN",
+    problem: "is a shell's variable, which is not filled in here; write { env: DINGTALK_TOKEN }",
+  },
+  {
+    name: "secret() refuses a shell's variable in braces, without what stands in for it",
+    read: (node) => node.secret().reveal(),
+    value: "${ROBOT:-hunter2}",
+    problem: "is a shell's variable, which is not filled in here; write { env: ROBOT }",
+  },
+  {
+    name: "secret() does not repeat a password that only looks like a shell's variable",
+    read: (node) => node.secret().reveal(),
+    value: "$HUNTER2",
+    problem: "is a shell's variable, which is not filled in here; write { env: NAME }",
+  },
+  {
+    name: "secretLine() takes one line with its end",
+    read: (node) => node.secretLine().reveal(),
+    value: "hunter2\n",
+    expected: "hunter2\n",
+  },
+  {
+    name: "secretLine() refuses two lines",
+    read: (node) => node.secretLine().reveal(),
+    value: { file: "/run/two" },
+    problem: "expected a secret of one line, found 2 lines; leave only the secret there",
+  },
+  {
+    name: "secret() takes two lines, as a variable for a command may have",
+    read: (node) => node.secret().reveal(),
+    value: { file: "/run/two" },
+    expected: "one\r\ntwo",
+  },
+  {
     name: "secret() refuses both sources at once",
     read: (node) => node.secret().reveal(),
     value: { env: "TOKEN", file: "/run/token" },
@@ -267,6 +346,39 @@ Deno.test("ConfigNode.secret() warns of a file that every user can read", () => 
       message: '"/etc/token" can be read by every user of this host; chmod 600 it',
     },
   ]);
+});
+
+Deno.test("ConfigNode.secret() warns where a shell's variable may stand in a secret", () => {
+  const found = reading();
+  new ConfigNode({ file: "/run/unfilled" }, "a", found).secret();
+  new ConfigNode("Bearer $HOOK_TOKEN", "b", found).secret();
+  new ConfigNode("https://example.com/${HOOK}/send", "c", found).secret();
+  assertEquals(found.problems, []);
+  const message = "holds what looks like a shell's variable ($…), which is not filled in here; " +
+    "put the value itself there";
+  assertEquals(found.warnings, ["a", "b", "c"].map((path) => ({ path, message })));
+});
+
+Deno.test("ConfigNode.pattern() takes the usual engine only where nothing repeats", () => {
+  const engineOf = (text: string) => new ConfigNode(text, "a", reading()).pattern().flags;
+  for (const text of ["ERROR|CRITICAL", "^(FATAL|PANIC) \\d", "[Ee]rror", "a.c$", ""]) {
+    assertEquals(engineOf(text), "", text);
+  }
+  for (const text of ["a+", "a*b", "(a|b)(a|b)", "((a|b)|c)", "a{2}", "a?", "(?:a|b)", "\\+"]) {
+    assertEquals(engineOf(text), "l", text);
+  }
+});
+
+Deno.test("ConfigNode.pattern() finds the same with either engine", () => {
+  const random = new Random(20261121);
+  const parts = ["a", "b", "|", "^", "$", ".", "[ab]", "\\d", "\\.", "1"];
+  for (let round = 0; round < 3000; round++) {
+    const text = Array.from({ length: 1 + random.below(6) }, () => random.pick(parts)).join("");
+    const line = Array.from({ length: random.below(12) }, () => random.pick([..."ab1.c\n"]))
+      .join("");
+    const ours = new ConfigNode(text, "a", reading()).pattern();
+    assertEquals(ours.test(line), new RegExp(text, "l").test(line), `${text} in ${line}`);
+  }
 });
 
 Deno.test("withoutLineEnd() takes linear time, whatever the text", () => {

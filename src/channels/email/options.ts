@@ -87,7 +87,7 @@ function parseLogin(section: Section): EmailOptions["login"] {
   const username = section.required("username").stringThat((text) =>
     text.includes("\0") ? "a user name cannot hold a NUL" : undefined
   );
-  return { username, password: section.required("password").secret() };
+  return { username, password: section.required("password").secretLine() };
 }
 
 /** Most servers take only mail from the address that logged in, so that one is the default. */

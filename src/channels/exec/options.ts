@@ -111,7 +111,7 @@ function wrongProgram(path: string): string | undefined {
 function parseEnvironment(node: ConfigNode | undefined): Record<string, Secret> {
   const environment: Record<string, Secret> = {};
   if (node === undefined) return environment;
-  const section = node.section();
+  const section = node.section("{ ALERT_TOKEN: { env: ALERT_TOKEN } }");
   for (const name of section.keys()) {
     const value = section.required(name);
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {

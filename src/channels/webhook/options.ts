@@ -22,6 +22,10 @@ export type ContentType = typeof CONTENT_TYPES[number];
 /** The whole alert as JSON, or a text of the user's own. */
 export type Body = "json" | { readonly template: Template; readonly contentType: ContentType };
 
+/** Keys of a JSON object, each with the values that are meant, at least one. */
+export type JsonValues = Readonly<Record<string, readonly JsonValue[]>>;
+type JsonValue = string | number | boolean;
+
 /** An opened section. */
 export interface WebhookOptions {
   readonly url: Secret;
@@ -34,6 +38,10 @@ export interface WebhookOptions {
   readonly expect: readonly number[] | undefined;
   /** What the reply must hold to mean yes. */
   readonly expectBody: RegExp | undefined;
+  /** What a reply of JSON must say to mean yes. */
+  readonly expectJson: JsonValues | undefined;
+  /** What a reply of JSON says that means: not now. */
+  readonly retryJson: JsonValues | undefined;
   readonly caCert: string | undefined;
 }
 
@@ -54,19 +62,23 @@ export function parseOptions(section: Section): WebhookOptions {
     body: body === undefined ? "json" : readBody(body),
     expect: section.optional("expect")?.list((item) => item.integer({ min: 200, max: 599 })),
     expectBody: section.optional("expect_body")?.pattern(),
+    expectJson: readValues(section.optional("expect_json")),
+    retryJson: readValues(section.optional("retry_json")),
     caCert: readCaFile(section),
   };
 }
 
 function readUrl(node: ConfigNode): Secret {
-  const url = node.secret();
-  const wrong = url.reveal() === "" ? undefined : wrongUrl(url.reveal(), ["https", "http"]);
+  const before = node.reading.problems.length;
+  const url = node.secretLine();
+  if (url.reveal() === "" || node.reading.problems.length > before) return url;
+  const wrong = wrongUrl(url.reveal(), ["https", "http"]);
   if (wrong !== undefined) node.problem(wrong);
   return url;
 }
 
 function readHeaders(node: ConfigNode | undefined): Record<string, Secret> {
-  const section = node?.section();
+  const section = node?.section('{ Authorization: "Bearer TOKEN" }');
   const headers: Record<string, Secret> = {};
   for (const name of section?.keys() ?? []) {
     const item = section!.required(name);
@@ -93,17 +105,34 @@ function isHeader(name: string, value: string): boolean {
   }
 }
 
-function readBody(node: ConfigNode): Body {
-  if (typeof node.value === "string") {
-    node.oneOf(["json"]);
-    return "json";
+function readValues(node: ConfigNode | undefined): JsonValues | undefined {
+  if (node === undefined) return undefined;
+  const before = node.reading.problems.length;
+  const section = node.section("{ errcode: 0 }");
+  const keys = section.keys();
+  if (keys.length === 0 && node.reading.problems.length === before) {
+    node.problem("expected keys of the answer with their values, as in { errcode: 0 }");
   }
-  const section = node.section();
-  const template = parseTemplate(section.required("template"));
+  return Object.fromEntries(keys.map((key) => [key, section.required(key).list(readValue)]));
+}
+
+function readValue({ value, path, reading }: ConfigNode): JsonValue {
+  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
+    return value;
+  }
+  reading.problems.push({ path, message: "expected a text, a number, true or false" });
+  return "";
+}
+
+function readBody(node: ConfigNode): Body {
+  if (node.value === "json") return "json";
+  const section = node.section(`{ template: '{ "title": "{summary}" }' } or the word json`);
+  const templateNode = section.required("template");
+  const template = parseTemplate(templateNode);
   const contentType = section.optional("content_type")?.oneOf(CONTENT_TYPES) ??
     "application/json";
   section.end();
-  if (contentType === "application/json" && !isJson(template)) {
+  if (contentType === "application/json" && templateNode.value !== undefined && !isJson(template)) {
     node.problem("the template is not JSON once it is filled in; put placeholders in quotes");
   }
   return { template, contentType };
