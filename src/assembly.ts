@@ -3,12 +3,14 @@
 // attempts go by the new settings, and those that run end by the old ones. All of it happens
 // between two events, so that supervisord waits for nothing.
 
+import { shellWord } from "./alerts/compose.ts";
 import type { Clock } from "./clock.ts";
 import { Redactor } from "./config/secret.ts";
 import { Delivery } from "./delivery/delivery.ts";
 import { Upkeep, type UpkeepSettings } from "./delivery/upkeep.ts";
 import type { ChannelEvent } from "./delivery/watch.ts";
-import { SupervisorEnrichment } from "./enrichment.ts";
+import { type End, SupervisorEnrichment } from "./enrichment.ts";
+import type { Exit, ProcessName } from "./events/event.ts";
 import { hostSource } from "./host.ts";
 import { Intake, type IntakeSettings } from "./intake.ts";
 import type { Log } from "./log.ts";
@@ -19,6 +21,7 @@ import type { ReloadEvent } from "./reloader.ts";
 import { Requests } from "./requests.ts";
 import { RuleTimer } from "./rule_timer.ts";
 import { noticeRules, reloadRules } from "./rules/notice.ts";
+import { processKey } from "./rules/roster.ts";
 import type { TailSettings } from "./rules/rule.ts";
 import { subscriptionsFor } from "./rules/subscriptions.ts";
 import type { Settings } from "./settings.ts";
@@ -26,6 +29,7 @@ import { MEMORY_LIMIT } from "./storage.ts";
 import { type SupervisorAddress, SupervisorClient } from "./supervisor/client.ts";
 import { LogMarks } from "./supervisor/log_marks.ts";
 import { MemoryWatch } from "./supervisor/out_of_memory.ts";
+import { UntoldEnds } from "./untold_ends.ts";
 
 /** What the parts work with that no configuration changes. */
 export interface AssemblyOptions {
@@ -55,6 +59,8 @@ export class Assembly {
   #delivery: Delivery;
   /** Deliveries of settings from before while their last attempts run, with what they may say. */
   readonly #retired = new Map<Delivery, Redactor>();
+  #enrichment: SupervisorEnrichment | undefined;
+  readonly #untoldEnds: UntoldEnds;
   readonly #timer: RuleTimer;
   readonly #reconciliation: Reconciliation;
   readonly #requests: Requests;
@@ -71,7 +77,13 @@ export class Assembly {
     this.#settings = settings;
     this.#link = linkTo(settings.supervisor);
     this.#memory.look(clock.now());
-    this.#delivery = this.#deliveryFor(settings, this.#link);
+    this.#enrichment = this.#enrichmentFor(settings, this.#link);
+    this.#delivery = this.#deliveryFor(settings, this.#enrichment);
+    this.#untoldEnds = new UntoldEnds({
+      isKnown: ({ process }) => this.#knownExit(process) !== undefined,
+      find: (ends, signal) => this.#findExits(ends, signal),
+      clock,
+    });
     this.intake = new Intake({
       ...options,
       ...intakeSettings(settings, clock),
@@ -81,7 +93,10 @@ export class Assembly {
       onEvent: (event, atMs) => {
         this.#link?.marks.heard(event, atMs);
         this.#memory.look(atMs);
+        this.#untoldEnds.heard(event, atMs);
+        this.#reconciliation.heard(event, atMs);
       },
+      onStep: (step) => this.#untoldEnds.decided(step),
       onStored: (channels) => this.#delivery.wake(channels),
       onGap: () => this.#reconciliation.gapCame(),
       onDue: () => this.#timer.heed(),
@@ -119,6 +134,7 @@ export class Assembly {
       this.#reconciliation.run(stop),
       this.#timer.run(stop),
       this.#requests.run(stop),
+      this.#untoldEnds.run(stop),
     ];
     this.#keeping = this.#upkeep.run(stop);
     this.#nudge();
@@ -131,11 +147,13 @@ export class Assembly {
     const isSame = isSameAddress(before.supervisor, settings.supervisor);
     const link = isSame ? this.#link : linkTo(settings.supervisor);
     // Opens the channels, which may throw; all that follows does not.
-    const delivery = this.#deliveryFor(settings, link, this.#delivery);
+    const enrichment = this.#enrichmentFor(settings, link);
+    const delivery = this.#deliveryFor(settings, enrichment, this.#delivery);
     this.#retire(this.#delivery, before.redactor);
     this.#sayWhatToSubscribe(settings);
     this.#settings = { ...settings, ...this.#restartNeeding(settings) };
     this.#link = link;
+    this.#enrichment = enrichment;
     this.#delivery = delivery;
     this.#useLog();
     delivery.start();
@@ -147,13 +165,13 @@ export class Assembly {
   }
 
   /** Says which events the section must name besides those that it had to until now. */
-  #sayWhatToSubscribe({ rules }: Settings): void {
+  #sayWhatToSubscribe({ rules, path }: Settings): void {
     const before = subscriptionsFor(this.#settings.rules);
     const more = subscriptionsFor(rules).filter((name) => !before.includes(name));
     if (more.length === 0) return;
     this.#options.log.warn(
       `the rules need ${more.join(",")} in events= of the section as well; if it is not there: ` +
-        "superbell init section, then supervisorctl reread and update",
+        `superbell init section -c ${shellWord(path)}, then supervisorctl reread and update`,
     );
   }
 
@@ -178,24 +196,41 @@ export class Assembly {
 
   /** No line may hold a secret, neither of now nor of what still runs. */
   #useLog(): void {
-    const { redactor, logLevel } = this.#settings;
+    const { redactor, logLevel, timeZone } = this.#settings;
     const all = new Redactor([], [redactor, ...this.#retired.values()]);
-    this.#options.log.use({ level: logLevel, redactor: all });
+    this.#options.log.use({ level: logLevel, redactor: all, timeZone });
   }
 
-  #deliveryFor(settings: Settings, link: Link | undefined, before?: Delivery): Delivery {
+  #enrichmentFor(settings: Settings, link: Link | undefined): SupervisorEnrichment | undefined {
+    return link && new SupervisorEnrichment(link.client, this.#options.log, {
+      marks: link.marks,
+      memory: this.#memory,
+      mask: settings.mask,
+      tailFor: (rule) => tailFor(settings, rule),
+      known: (process) => this.intake.roster.known.get(processKey(process)),
+      onExit: ({ process, pid }, exit) => this.intake.roster.noteExit(process, { pid, exit }),
+    });
+  }
+
+  #knownExit(process: ProcessName): Exit | undefined {
+    return this.intake.roster.known.get(processKey(process))?.exit;
+  }
+
+  /** Finds out how processes ended of which nobody is told, for those who ask. */
+  async #findExits(ends: readonly End[], signal: AbortSignal): Promise<void> {
+    await this.#enrichment?.note(ends, signal);
+    if (ends.some(({ process }) => this.#knownExit(process) !== undefined)) this.intake.store();
+  }
+
+  #deliveryFor(
+    settings: Settings,
+    enrichment: SupervisorEnrichment | undefined,
+    before?: Delivery,
+  ): Delivery {
     const { outbox, memory, clock, log } = this.#options;
-    const { mask } = settings;
     return new Delivery({
       outboxes: [outbox, memory],
-      enrichment: link && new SupervisorEnrichment(link.client, log, {
-        marks: link.marks,
-        memory: this.#memory,
-        mask,
-        tailFor: (rule) => tailFor(settings, rule),
-        onExit: ({ process, pid }, exit) =>
-          process && this.intake.roster.noteExit(process, { pid, exit }),
-      }),
+      enrichment,
       channels: settings.channels.map((channel) => ({ ...channel, channel: channel.open() })),
       retry: settings.retry,
       timeZone: settings.timeZone,

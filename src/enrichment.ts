@@ -4,10 +4,11 @@
 // nobody, and it may take no longer than a second: a message without the cause now is better than
 // one with it later. Nothing that a program wrote gets into our log.
 
-import type { Alert, Tail } from "./alerts/alert.ts";
+import { type Alert, maskedExit, type OneOfSeveral, type Tail } from "./alerts/alert.ts";
+import { severalOf } from "./alerts/incident_text.ts";
 import type { Exit, ProcessName } from "./events/event.ts";
 import type { Log } from "./log.ts";
-import { processKey } from "./rules/roster.ts";
+import { type KnownProcess, processKey } from "./rules/roster.ts";
 import type { TailSettings } from "./rules/rule.ts";
 import type { CallOptions, SupervisorClient } from "./supervisor/client.ts";
 import {
@@ -35,16 +36,29 @@ export interface Enrichment {
   enrich(alerts: readonly Alert[], signal: AbortSignal): Promise<readonly Alert[]>;
 }
 
+/** The end of a process by itself, as its event tells it. */
+export interface End {
+  readonly process: ProcessName;
+  /** Undefined: of a start that failed. */
+  readonly pid: number | undefined;
+  /** Whether supervisord expected it. */
+  readonly expected: boolean | undefined;
+  /** When the event came. */
+  readonly atMs: number;
+}
+
 /** What enrichment works with besides supervisord. */
 export interface EnrichmentOptions {
-  /** Told what was found out about an alert. */
-  readonly onExit?: (alert: Alert, exit: Exit) => void;
+  /** Told what was found out about an end. */
+  readonly onExit?: (end: Pick<End, "process" | "pid">, exit: Exit) => void;
   /** Where logs ended; without them a tail may hold lines of the new run. */
   readonly marks?: LogMarks | undefined;
   readonly memory?: MemoryWatch | undefined;
   /** What to tell of the last lines, by the rule's name. @default nothing */
   readonly tailFor?: (rule: string) => TailSettings;
-  /** Takes secrets out of what programs wrote. */
+  /** What the roster has of a process, for alerts about several. */
+  readonly known?: (name: ProcessName) => KnownProcess | undefined;
+  /** Takes secrets out of what programs and supervisord wrote. */
   readonly mask?: (text: string) => string;
 }
 
@@ -68,9 +82,18 @@ const SHARED_MS = 500;
 /** supervisord's times are whole seconds, and an event is read a little after its time. */
 const ROUNDED_MS = 1000;
 
+/** What is asked about. */
+type About = Pick<Alert, "process" | "atMs">;
+
 /** What supervisord answered; a part is absent where it did not. */
 interface Answers extends Partial<LogAnswer> {
-  readonly infos: readonly ProcessInfo[] | undefined;
+  readonly list: ProcessList | undefined;
+}
+
+/** Its list as it is looked up, for each of the hundreds of a storm. */
+interface ProcessList {
+  readonly byName: ReadonlyMap<string, readonly ProcessInfo[]>;
+  readonly runningPids: ReadonlySet<number>;
 }
 
 /** What its log says. */
@@ -113,7 +136,11 @@ export class SupervisorEnrichment implements Enrichment {
     const wanted = alerts.filter(isWanted);
     if (wanted.length === 0) return alerts;
     const over = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
-    const answers = await this.#answersAbout(wanted, over);
+    const answers = await this.#answersAbout(
+      wanted,
+      over,
+      (why) => this.#sayUnknown(wanted.length, why),
+    );
     if (answers === undefined) return alerts;
     return await Promise.all(alerts.map(async (alert) => {
       const place = wanted.indexOf(alert);
@@ -127,9 +154,33 @@ export class SupervisorEnrichment implements Enrichment {
     }));
   }
 
+  /** Finds out how processes ended of which nobody is told, and tells `onExit`. Never rejects. */
+  async note(ends: readonly End[], signal: AbortSignal): Promise<void> {
+    const { marks, onExit } = this.#options;
+    if (ends.length === 0 || onExit === undefined) return;
+    const over = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+    const answers = await this.#answersAbout(
+      ends,
+      over,
+      (why) => this.#log.debug(`cannot find out how what is held ended: ${describe(why)}`),
+    );
+    if (answers === undefined) return;
+    for (const end of ends) {
+      try {
+        const noted = marks?.endOf(end.process, placeOf(end)) ?? { marks: {} };
+        const exit = exitFound(end, findEnd(end, answers, noted));
+        if (exit !== undefined) onExit(end, maskedExit(exit, this.#options));
+      } catch (error) {
+        this.#log.error(`a mistake in superbell itself: ${describe(error)}`);
+      }
+    }
+  }
+
+  /** `sayWhy`: told the first reason why a part of the answers is missing. */
   async #answersAbout(
-    alerts: readonly Alert[],
+    alerts: readonly About[],
     signal: AbortSignal,
+    sayWhy: (reason: unknown) => void,
   ): Promise<Answers | undefined> {
     const [log, list] = await Promise.allSettled([
       this.#logAbout(alerts, signal),
@@ -137,13 +188,13 @@ export class SupervisorEnrichment implements Enrichment {
     ]);
     for (const answer of [log, list]) {
       if (answer.status === "fulfilled") continue;
-      this.#sayUnknown(alerts.length, answer.reason);
+      sayWhy(answer.reason);
       break;
     }
     if (log.status === "rejected" && list.status === "rejected") return undefined;
     return {
       ...(log.status === "fulfilled" && log.value),
-      infos: list.status === "fulfilled" ? list.value : undefined,
+      list: list.status === "fulfilled" ? processList(list.value) : undefined,
     };
   }
 
@@ -156,7 +207,7 @@ export class SupervisorEnrichment implements Enrichment {
     this.#log.info(`cannot find out how ${what} ended: ${describe(reason)}`);
   }
 
-  #logAbout(alerts: readonly Alert[], signal: AbortSignal): Promise<LogAnswer> {
+  #logAbout(alerts: readonly About[], signal: AbortSignal): Promise<LogAnswer> {
     const bytes = Math.min(MAX_LOG_BYTES, MIN_LOG_BYTES + alerts.length * LOG_BYTES_FOR_EACH);
     const shared = this.#sharedLog;
     if (shared !== undefined && bytes <= shared.bytes && isGood(shared, alerts)) {
@@ -173,7 +224,7 @@ export class SupervisorEnrichment implements Enrichment {
     return { exits: readExitLog(text), runs: readRunLog(text, { isWhole }) };
   }
 
-  #infosAbout(alerts: readonly Alert[], signal: AbortSignal): Promise<readonly ProcessInfo[]> {
+  #infosAbout(alerts: readonly About[], signal: AbortSignal): Promise<readonly ProcessInfo[]> {
     const meant = this.#options.marks?.withNamesakes(alerts.map(({ process }) => process!));
     const keys = meant?.map(processKey);
     const shared = this.#sharedInfos;
@@ -220,19 +271,44 @@ export class SupervisorEnrichment implements Enrichment {
     const { marks, memory, onExit } = this.#options;
     const noted = marks?.endOf(alert.process!, alert) ?? { marks: {} };
     const about = lookAt(alert, answers, noted);
-    const ended = alert.exit === undefined ? withExit(alert, about.finding) : alert;
-    if (ended.exit !== undefined && alert.exit === undefined) onExit?.(ended, ended.exit);
+    const found = alert.exit === undefined ? exitFound(alert, about.finding) : undefined;
+    const ended = found === undefined
+      ? alert
+      : { ...alert, exit: maskedExit(found, this.#options) };
+    if (ended.exit !== undefined && alert.exit === undefined) {
+      onExit?.({ process: alert.process!, pid: alert.pid }, ended.exit);
+    }
     const isKilled = ended.exit?.signal === "SIGKILL" && alert.pid !== undefined;
     const [kill, tails] = await Promise.all([
       isKilled ? memory?.find({ pid: alert.pid!, atMs: alert.atMs }, signal) : undefined,
       withTails ? this.#tailsOf(alert, about, noted, signal) : [],
     ]);
+    const each = this.#eachOf(ended, answers);
     return {
       ...ended,
+      ...(each.length > 0 && { each }),
       ...(kill && { memory: kill }),
       ...about.history,
       ...(tails.length > 0 && { tails }),
     };
+  }
+
+  /** How each of several processes ended: the roster knows it, or supervisord's answers do. */
+  #eachOf(alert: Alert, answers: Answers): OneOfSeveral[] {
+    const { known: knownOf, marks } = this.#options;
+    const own = processKey(alert.process!);
+    return (severalOf(alert.incident)?.processes ?? []).map((process) => {
+      const known = knownOf?.(process);
+      const pid = known?.endedPids.at(-1);
+      const noted = marks?.endOf(process, placeOf({ pid, atMs: alert.atMs })) ?? { marks: {} };
+      const exit = (processKey(process) === own ? alert.exit : known?.exit) ??
+        exitFound({}, findEnd({ process, pid }, answers, noted));
+      return {
+        process,
+        ...(exit !== undefined && { exit: maskedExit(exit, this.#options) }),
+        ...(known !== undefined && { state: known.state }),
+      };
+    });
   }
 
   async #tailsOf(
@@ -272,7 +348,7 @@ function sharing<Value>(answer: Promise<Value>): Shared<Value> {
 }
 
 /** Whether an answer is new enough, and was asked for after all that is told. */
-function isGood({ askedAtMs, beganMs }: Shared<unknown>, alerts: readonly Alert[]): boolean {
+function isGood({ askedAtMs, beganMs }: Shared<unknown>, alerts: readonly About[]): boolean {
   return performance.now() - beganMs < SHARED_MS && alerts.every(({ atMs }) => atMs < askedAtMs);
 }
 
@@ -294,18 +370,13 @@ interface Run {
   readonly nextStartAtMs: number;
 }
 
-function lookAt(alert: Alert, { exits, runs, infos }: Answers, { startS }: NotedEnd): Run {
-  const { name, group } = alert.process!;
-  const info = infos?.find((other) => other.name === name && other.group === group);
-  const namesakes = infos?.filter((other) => other.name === name && other.group !== group).length;
-  const byLog = exits === undefined ? UNKNOWN : findExit(exits, {
-    name,
-    pid: alert.pid,
-    ended: "exited",
-    ...(namesakes !== undefined && { namesakes }),
-    ...(infos && { runningPids: new Set(infos.map(({ pid }) => Number(pid))) }),
-  });
-  const finding = surerExit(byLog, exitOfInfo(info ?? null, startS));
+function lookAt(alert: Alert, answers: Answers, noted: NotedEnd): Run {
+  const { runs } = answers;
+  const { startS } = noted;
+  const process = alert.process!;
+  const { name } = process;
+  const { info, namesakes } = seenOf(process, answers);
+  const finding = findEnd({ process, pid: alert.pid }, answers, noted);
   const query = { name, pid: alert.pid, atMs: alert.atMs, gaveUp: alert.word === "fatal" };
   const { nextStartAtMs, ...history }: RunHistory = runs === undefined || namesakes !== 0
     ? {}
@@ -327,6 +398,39 @@ function lookAt(alert: Alert, { exits, runs, infos }: Answers, { startS }: Noted
   };
 }
 
+/** The process in supervisord's list, and how many of other groups have its name there. */
+function seenOf({ name, group }: ProcessName, { list }: Answers) {
+  if (list === undefined) return { info: undefined, namesakes: undefined };
+  const infos = list.byName.get(name) ?? [];
+  const info = infos.find((other) => other.group === group);
+  return { info, namesakes: infos.length - (info === undefined ? 0 : 1) };
+}
+
+function processList(infos: readonly ProcessInfo[]): ProcessList {
+  return {
+    byName: Map.groupBy(infos, ({ name }) => String(name)),
+    runningPids: new Set(infos.map(({ pid }) => Number(pid))),
+  };
+}
+
+/** How the process ended, by what is surest. */
+function findEnd(
+  { process, pid }: Pick<End, "process" | "pid">,
+  answers: Answers,
+  { startS }: NotedEnd,
+): ExitFinding {
+  const { exits, list } = answers;
+  const { info, namesakes } = seenOf(process, answers);
+  const byLog = exits === undefined ? UNKNOWN : findExit(exits, {
+    name: process.name,
+    pid,
+    ended: "exited",
+    ...(namesakes !== undefined && { namesakes }),
+    ...(list && { runningPids: list.runningPids }),
+  });
+  return surerExit(byLog, exitOfInfo(info ?? null, startS));
+}
+
 const UNKNOWN: ExitFinding = { certainty: "unknown" };
 
 /** Of a process that ended now, and not of a start that failed. */
@@ -344,15 +448,23 @@ function isWanted({ process, word, incident }: Alert): boolean {
   return ["crash", "exit", "fatal", "start_failed", "flapping"].includes(word);
 }
 
-function withExit(alert: Alert, finding: ExitFinding): Alert {
+function exitFound(
+  { expected }: { readonly expected?: boolean | undefined },
+  finding: ExitFinding,
+): Exit | undefined {
   const { certainty, reason, spawnError } = finding;
-  if (certainty === "unknown") return alert;
+  if (certainty === "unknown") return undefined;
   // supervisord said that it was not expected; a cause that says otherwise is another's.
-  if (alert.expected !== undefined && finding.expected !== undefined) {
-    if (alert.expected !== finding.expected) return alert;
+  if (expected !== undefined && finding.expected !== undefined) {
+    if (expected !== finding.expected) return undefined;
   }
-  const exit = exitOf(reason, { certainty, spawnError });
-  return exit === undefined ? alert : { ...alert, exit };
+  return exitOf(reason, { certainty, spawnError });
+}
+
+function placeOf(
+  { pid, atMs }: Pick<End, "pid" | "atMs">,
+): { readonly pid?: number; readonly atMs: number } {
+  return { atMs, ...(pid !== undefined && { pid }) };
 }
 
 function describe(error: unknown): string {

@@ -3,13 +3,12 @@
 // program. Whatever goes wrong here, supervisord gets its OK: an event that is refused or crashes
 // us is sent again at once and for ever, and blocks all others.
 
-import { type Alert, type AlertContext, alertFor, alertOf, type Host } from "./alerts/alert.ts";
+import { type AlertContext, alertFor, alertOf, type Host } from "./alerts/alert.ts";
 import type { Frame } from "./events/frame.ts";
 import { displayName, type Event, groupOf, processOf, textOf } from "./events/event.ts";
 import { parseEvent } from "./events/parse.ts";
-import { guarded, type Log } from "./log.ts";
+import { guarded } from "./log.ts";
 import type { TakenEvent, Taking } from "./outbox/journal.ts";
-import type { Outbox } from "./outbox/outbox.ts";
 import { decide } from "./rules/decide.ts";
 import type { Decision, Step } from "./rules/engine.ts";
 import type { HostIncident } from "./rules/host_incident.ts";

@@ -4,7 +4,8 @@
 // never twice at a time.
 
 import type { Clock } from "./clock.ts";
-import { displayName } from "./events/event.ts";
+import { displayName, type Event } from "./events/event.ts";
+import { Hearing } from "./hearing.ts";
 import type { Intake } from "./intake.ts";
 import type { Log } from "./log.ts";
 import { countNews, type Differences, differences } from "./rules/differences.ts";
@@ -50,7 +51,7 @@ const ASK_TIMEOUT_MS = 30_000;
 const TRIES = 4;
 const RETRY_MS = 1000;
 
-/** Where the first comparison could not be made at all, it is tried again after so long. */
+/** Where the first comparison could not be made, or the roster not be read, it is tried again. */
 const START_AGAIN_MS = 30_000;
 
 /** So long after a change the roster is written, with all that has changed until then. */
@@ -78,6 +79,13 @@ export class Reconciliation {
   #openGap: OpenGap | undefined;
   /** Events were dropped, and supervisord has not told since how its processes stand. */
   #isIncomplete = false;
+  /** This life has compared: what is found next, where nothing was dropped, was not sent to us. */
+  #hasCompared = false;
+  readonly #hearing = new Hearing();
+  /** Found without a gap: a newer event will say whether their types are subscribed to. */
+  #suspects: readonly Event[] = [];
+  /** Types of events that events= of the section lacks. */
+  readonly #unsubscribed = new Set<string>();
   /** What has been said already. */
   readonly #said = new Set<string>();
   /** Several listeners share our pool: each sees some of the serials, and nothing is missing. */
@@ -94,6 +102,8 @@ export class Reconciliation {
   /** Asks another supervisord's address, or at other times, from now on. */
   use(settings: Pick<ReconciliationOptions, "client" | "everyMs">): void {
     this.#options = { ...this.#options, ...settings };
+    this.#hasCompared = false; // another supervisord may answer now
+    this.#suspects = [];
     this.#said.clear();
     this.#wake.abort();
   }
@@ -104,8 +114,12 @@ export class Reconciliation {
     this.#wake.abort();
   };
 
+  /** Takes note of an event that a frame brought; costs next to nothing. */
+  readonly heard = (event: Event, atMs: number): void => this.#hearing.hear(event, atMs);
+
   /** Works until the signal; never rejects. */
   async run(stop: AbortSignal): Promise<void> {
+    this.#options.intake.roster.keepUnsubscribed([]); // the section may be another one now
     await Promise.all([
       this.#guard(this.#work(stop)),
       this.#guard(this.#writeChanges(stop)),
@@ -164,8 +178,11 @@ export class Reconciliation {
     await clock.sleep(Math.min(Math.max(0, forMs), LONGEST_SLEEP_MS), signal);
   }
 
-  /** Waits until no event comes any more, so that none is on its way that tells the same. */
-  async #quiet(stop: AbortSignal): Promise<void> {
+  /**
+   * Waits until no event comes any more, so that none is on its way that tells the same; not for
+   * ever. Answers whether all is quiet.
+   */
+  async #quiet(stop: AbortSignal): Promise<boolean> {
     const { intake: { roster }, clock } = this.#options;
     let events: number;
     let waitedMs = 0;
@@ -174,11 +191,12 @@ export class Reconciliation {
       await clock.sleep(QUIET_MS, stop);
       waitedMs += QUIET_MS;
     } while (!stop.aborted && roster.events !== events && waitedMs < LONGEST_UNQUIET_MS);
+    return roster.events === events;
   }
 
   /**
    * One comparison, again where it could not be made or events came in between. Whether it was
-   * made, or none is needed any more.
+   * made with all that is stored, or none is needed any more.
    */
   async #reconcile(cause: Cause, stop: AbortSignal): Promise<boolean> {
     const { intake, clock, log } = this.#options;
@@ -190,7 +208,7 @@ export class Reconciliation {
       if (stop.aborted || intake.roster.isStopping) return true;
       if (!await this.#compare(cause, stop)) continue;
       log.debug(`the roster is compared with supervisord's list (${cause})`);
-      return true;
+      return intake.roster.isLoaded;
     }
     return stop.aborted;
   }
@@ -198,19 +216,26 @@ export class Reconciliation {
   /** Whether all is told; else supervisord must be asked once more. */
   async #compare(cause: Cause, stop: AbortSignal): Promise<boolean> {
     const { intake: { roster }, clock } = this.#options;
+    if (this.#suspects.length > 0 && await this.#quiet(stop)) this.#judgeSuspects();
     const dropped = roster.giveUpMissing();
     if (dropped > 0) {
       this.#isIncomplete = true;
+      this.#suspects = [];
       this.#addGap({ dropped, recovered: 0 }, clock.monotonic());
     }
     let found = await this.#ask(stop);
     if (found !== undefined && found.events.length > 0 && !this.#isIncomplete) {
       await clock.sleep(CONFIRM_MS, stop);
-      await this.#quiet(stop);
+      const isQuiet = await this.#quiet(stop);
       found = await this.#ask(stop);
+      if (isQuiet && this.#hasCompared) {
+        this.#suspect(found?.events ?? []);
+        this.#judgeSuspects();
+      }
     }
     if (stop.aborted) return true;
     if (found === undefined) return this.#options.client === undefined;
+    found = { ...found, events: found.events.map((event) => this.#marked(event)) };
     this.#tellFound(found, cause);
     // What is found at the second try belongs to the gap of the first.
     const recovered = found.events.length;
@@ -219,8 +244,45 @@ export class Reconciliation {
     }
     if (found.skipped > 0 && (this.#isIncomplete || cause === "start")) return false;
     this.#isIncomplete = false;
+    this.#hasCompared = roster.isLoaded;
     roster.settle();
     return true;
+  }
+
+  /** Of each type one is enough: the newest. */
+  #suspect(events: readonly Event[]): void {
+    const fresh = events.filter(({ origin: { atMs, eventname } }) =>
+      atMs !== undefined && !this.#unsubscribed.has(eventname)
+    );
+    const all = [...this.#suspects, ...fresh];
+    this.#suspects = [...new Map(all.map((event) => [event.origin.eventname, event])).values()];
+  }
+
+  /** Says which types of events the section lacks, once that is certain. */
+  #judgeSuspects(): void {
+    const { intake, log } = this.#options;
+    if (intake.roster.missing > 0) return;
+    const certain = this.#suspects.filter((event) => this.#hearing.isUnsubscribed(event));
+    for (const event of certain) {
+      const { eventname } = event.origin;
+      this.#unsubscribed.add(eventname);
+      const whose = "process" in event ? ` of ${displayName(event.process)}` : "";
+      log.warn(
+        `events= of the section lacks ${eventname}: supervisord dropped no event and did not send ` +
+          `the one${whose}, which was found by asking it; superbell init section prints the right ` +
+          "line; then supervisorctl reread and update",
+      );
+    }
+    if (certain.length > 0) intake.roster.keepUnsubscribed([...this.#unsubscribed]);
+    this.#suspects = this.#suspects.filter(({ origin: { eventname } }) =>
+      !this.#unsubscribed.has(eventname) && !this.#hearing.has(eventname)
+    );
+  }
+
+  #marked(event: Event): Event {
+    return this.#unsubscribed.has(event.origin.eventname)
+      ? { ...event, origin: { ...event.origin, unsubscribed: true } }
+      : event;
   }
 
   /** Asks supervisord and compares; undefined: it cannot be asked. */

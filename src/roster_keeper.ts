@@ -50,15 +50,23 @@ export class RosterKeeper {
   readonly #removed = new Map<string, ProcessName>();
   /** The store's generation that holds everything but those. */
   #generation = -1;
+  /** The store's generation that says which run of supervisord it is about. */
+  #notedGeneration = -1;
+  /** Whether what is stored has been read; before that nothing may be written over it. */
+  #isLoaded = false;
   #heritage: Heritage = "none";
   #serials: PoolSerials = serialsAfter(undefined);
   #pool: string | undefined;
+  /** The first serial of this life. */
+  #firstSerial: number | undefined;
   /** How many events have come; whether all is quiet is seen by it. */
   #events = 0;
   /** See `before`. */
   #before: Roster | undefined;
   /** Whether supervisord was asked since our start, so that what is known is of this life of it. */
   #isSettled = false;
+  /** Whether an event said that supervisord begins: what is stored is of its life before. */
+  #isBegun = false;
   #isStopping = false;
   #isShared = false;
   #onChange: () => void = () => {};
@@ -67,13 +75,14 @@ export class RosterKeeper {
     this.#options = options;
     try {
       this.#load();
+      this.#noteRun();
     } catch (error) {
       options.log.warn(
-        `what is known of the processes cannot be read, so an end while superbell was away may ` +
-          `not be told: ${describe(error)}`,
+        `what is known of the processes cannot be read yet, so an end while superbell was away ` +
+          `is told late: ${describe(error)}`,
       );
+      this.#before = new Map();
     }
-    this.#before = new Map(this.#known);
   }
 
   /** Every process that is known, by processKey(). */
@@ -83,6 +92,11 @@ export class RosterKeeper {
 
   get heritage(): Heritage {
     return this.#heritage;
+  }
+
+  /** Whether what the last life has left is known; else a comparison finds less than there is. */
+  get isLoaded(): boolean {
+    return this.#isLoaded;
   }
 
   get events(): number {
@@ -101,11 +115,13 @@ export class RosterKeeper {
 
   /** Takes note of a header; answers whether events are missing before it. */
   hear({ pool, poolserial }: FrameHeader): boolean {
+    const gaps = this.#serials.missing.length;
+    this.#loadLate();
     this.#events++;
     if (this.#isShared) return false;
-    const serials = withSerial(this.#serials, poolserial);
-    const isGap = serials.missing.length > this.#serials.missing.length;
-    this.#serials = serials;
+    this.#firstSerial ??= poolserial;
+    this.#serials = withSerial(this.#serials, poolserial);
+    const isGap = this.#serials.missing.length > gaps;
     this.#pool = pool;
     if (isGap) this.#before ??= new Map(this.#known);
     return isGap;
@@ -124,7 +140,7 @@ export class RosterKeeper {
     if (event.kind === "supervisor_running") {
       this.#isStopping = false;
       // A reload: the same supervisord, and all its processes are new.
-      if (!this.#isSettled) this.#beginAnew("other-run");
+      if (!this.#isSettled) this.#beginAnew();
     }
     return false;
   }
@@ -165,6 +181,7 @@ export class RosterKeeper {
 
   /** Gives up the events that are missing; answers how many. */
   giveUpMissing(): number {
+    this.#loadLate();
     const missing = this.missing;
     this.#serials = withoutMissing(this.#serials);
     return missing;
@@ -184,6 +201,7 @@ export class RosterKeeper {
 
   /** What the store does not have yet; for use inside its transaction. */
   readonly changes = (): RosterChanges => {
+    if (!this.#isLoaded) this.#readLate();
     const isAll = this.#options.store.generation !== this.#generation;
     const keys = isAll ? this.#known.keys() : this.#changed;
     return {
@@ -220,16 +238,15 @@ export class RosterKeeper {
     this.#changed.clear();
     this.#removed.clear();
     this.#generation = this.#options.store.generation;
+    this.#noteRun();
   }
 
   /** Writes what the store lacks; a store that takes nothing gets it the next time. */
   write(): void {
     if (!this.isChanged) return;
     try {
-      const isOther = this.#options.store.generation !== this.#generation;
       this.#options.store.write(this.changes);
       this.wasWritten();
-      if (isOther) this.#noteRun();
     } catch (error) {
       this.#options.log.debug(`the roster cannot be written: ${describe(error)}`);
     }
@@ -244,52 +261,119 @@ export class RosterKeeper {
     }
   }
 
+  /** Keeps, for those who ask, which types of events the section turned out to lack. */
+  keepUnsubscribed(eventnames: readonly string[]): void {
+    const unsubscribed = eventnames.length === 0 ? undefined : eventnames.join(",");
+    try {
+      this.#options.store.note({ unsubscribed });
+    } catch (error) {
+      this.#options.log.debug(`what the section lacks cannot be noted: ${describe(error)}`);
+    }
+  }
+
   /** An orderly end: the next start knows which event comes next. */
   end(): void {
     this.write();
+    if (!this.#isLoaded) return;
+    const { store, supervisorRun } = this.#options;
     const { next } = this.#serials;
+    const poolserial = next === undefined || next === 0 ? undefined : String(next - 1);
     try {
-      this.#options.store.note({
-        pool: this.#pool,
-        poolserial: next === undefined || next === 0 ? undefined : String(next - 1),
-      });
+      store.note({ supervisor_run: supervisorRun, pool: this.#pool, poolserial });
     } catch (error) {
       this.#options.log.debug(`the last event's serial cannot be noted: ${describe(error)}`);
     }
   }
 
+  /** Reads what the last life has left; what this one knows already goes before it. */
   #load(): void {
     const { store, supervisorRun } = this.#options;
-    const notes = store.notes();
-    for (const known of store.processes()) this.#known.set(processKey(known.process), known);
-    this.#generation = store.generation;
-    if (notes.supervisor_run === undefined) return this.#noteRun();
-    const isSame = notes.supervisor_run === supervisorRun;
-    this.#heritage = isSame ? "same-run" : "other-run";
+    const { supervisor_run, poolserial } = store.notes();
+    const isNone = supervisor_run === undefined;
+    const isOther = !isNone && (supervisor_run !== supervisorRun || this.#isBegun);
+    const left = store.processes().map((known) => isOther ? afterNewRun(known) : known);
+    this.#isLoaded = true;
+    // Else all of it is written anew.
+    if (!isOther && this.#known.size === 0) this.#generation = store.generation;
+    const before = new Map(this.#before ?? this.#known);
+    for (const known of left) {
+      const key = processKey(known.process);
+      before.set(key, known);
+      const live = this.#known.get(key);
+      if (!this.#removed.has(key)) this.#known.set(key, live ? withPast(live, known) : known);
+    }
+    this.#before = before;
+    if (isNone) return;
+    this.#heritage = isOther ? "other-run" : "same-run";
     // A new supervisord counts from 0. Without a note we were killed, and nothing is known.
-    this.#serials = serialsAfter(isSame ? serialOf(notes.poolserial) : -1);
-    if (!isSame) this.#beginAnew("other-run");
-    this.#noteRun();
+    this.#goOnAfter(serialsAfter(isOther ? -1 : serialOf(poolserial)));
   }
 
+  /** Tries again what could not be read at the start. */
+  #loadLate(): void {
+    if (this.#isLoaded) return;
+    try {
+      this.#readLate();
+      this.#noteRun();
+    } catch {
+      // Said at the start; the store itself says what is wrong with it.
+    }
+  }
+
+  #readLate(): void {
+    this.#load();
+    this.#options.log.info("what is known of the processes has been read now");
+  }
+
+  /** With these serials before those that have come. */
+  #goOnAfter(past: PoolSerials): void {
+    if (this.#isShared) return;
+    if (this.#firstSerial === undefined) this.#serials = past;
+    else {
+      const { missing } = withSerial(past, this.#firstSerial);
+      this.#serials = { ...this.#serials, missing: [...missing, ...this.#serials.missing] };
+    }
+  }
+
+  /** Says in the store what the roster is about, and that no orderly end of ours is known. */
   #noteRun(): void {
-    const { store, supervisorRun } = this.#options;
-    store.note({ supervisor_run: supervisorRun, poolserial: undefined });
+    const { store, supervisorRun, log } = this.#options;
+    if (this.#notedGeneration === store.generation) return;
+    try {
+      store.note({ supervisor_run: supervisorRun, poolserial: undefined });
+      this.#notedGeneration = store.generation;
+    } catch (error) {
+      log.debug(`the run of supervisord cannot be noted: ${describe(error)}`);
+    }
   }
 
-  #beginAnew(heritage: Heritage): void {
+  #beginAnew(): void {
+    this.#isBegun = true;
     for (const [key, known] of this.#known) this.#put(key, afterNewRun(known));
-    if (this.#heritage !== "none") this.#heritage = heritage;
+    if (this.#heritage !== "none") this.#heritage = "other-run";
     this.#before = new Map(this.#known);
   }
 
   #put(key: string, known: KnownProcess): void {
     if (this.#known.get(key) === known) return;
     this.#known.set(key, known);
+    // Once and not for each event: who heeds it aborts a signal, which takes 40 µs each time.
+    const isBeginning = this.#changed.size === 0;
     this.#changed.add(key);
     if (this.#removed.size > 0) this.#removed.delete(key);
-    if (this.#changed.size === 1) this.#onChange();
+    if (isBeginning) this.#onChange();
   }
+}
+
+/** What is known by this life, with what is known from before it. */
+function withPast(live: KnownProcess, past: KnownProcess): KnownProcess {
+  return {
+    ...live,
+    endedPids: [...past.endedPids, ...live.endedPids],
+    found: [...past.found, ...live.found],
+    restarts: past.restarts + live.restarts,
+    ...(live.restarts === 0 && past.exit !== undefined && { exit: past.exit }),
+  };
 }
 
 function serialOf(note: string | undefined): number | undefined {

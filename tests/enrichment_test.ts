@@ -2,17 +2,19 @@
 // from real log files, at the moments that matter.
 
 import type { Alert } from "../src/alerts/alert.ts";
+import { masker } from "../src/alerts/mask.ts";
 import { type EnrichmentOptions, SupervisorEnrichment } from "../src/enrichment.ts";
-import type { Event } from "../src/events/event.ts";
+import type { Event, ProcessName } from "../src/events/event.ts";
 import { Log } from "../src/log.ts";
 import { Redactor } from "../src/config/secret.ts";
+import type { KnownProcess } from "../src/rules/roster.ts";
 import type { TailSettings } from "../src/rules/rule.ts";
 import { SupervisorClient } from "../src/supervisor/client.ts";
 import { LogMarks } from "../src/supervisor/log_marks.ts";
 import { assert, assertEquals, assertStringIncludes } from "./support/assert.ts";
 import { Folder } from "./support/folder.ts";
 import { startHttpServer, startTcpServer } from "./support/http_server.ts";
-import { ALERT } from "./support/message.ts";
+import { ALERT, INCIDENT } from "./support/message.ts";
 
 const WEB = { group: "web", name: "api" };
 const PID = 4242;
@@ -103,6 +105,11 @@ class Rig implements AsyncDisposable {
   }
 
   async enrich(alert: Alert, options: EnrichmentOptions = {}): Promise<Alert> {
+    const [richer] = await this.enrichment(options).enrich([alert], never);
+    return richer!;
+  }
+
+  enrichment(options: EnrichmentOptions, client = this.client): SupervisorEnrichment {
     const tail: TailSettings = { lines: 3, stream: "auto", maxBytes: 2048 };
     const log = new Log({
       level: "debug",
@@ -110,13 +117,11 @@ class Rig implements AsyncDisposable {
       now: Date.now,
       write: (line) => this.said.push(line),
     });
-    const enrichment = new SupervisorEnrichment(this.client, log, {
+    return new SupervisorEnrichment(client, log, {
       marks: this.marks,
       tailFor: () => tail,
       ...options,
     });
-    const [richer] = await enrichment.enrich([alert], never);
-    return richer!;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -224,6 +229,52 @@ Deno.test("enrich() masks before it cuts, and puts no line into the log", async 
   assert(!/secret|last/.test(rig.said.join("\n")), rig.said.join("\n"));
 });
 
+Deno.test("enrich() and note() mask what supervisord says of a start that failed", async () => {
+  await using rig = new Rig();
+  const spawnerr = "can't parse command '/x --password=hunter2 \"': No closing quotation";
+  rig.info = { ...rig.info, pid: 0, statename: "FATAL", spawnerr };
+  const mask = masker({ patterns: [/closing/], defaults: true });
+  const told: unknown[] = [];
+  const options: EnrichmentOptions = { mask, onExit: (_end, exit) => told.push(exit) };
+  const fatal = { ...ALERT, process: WEB, word: "fatal", atMs: Date.now() } as const;
+  const { pid: _, expected: __, ...alert } = fatal;
+  const richer = await rig.enrich(alert, options);
+  const end = { process: WEB, pid: undefined, expected: undefined, atMs: Date.now() };
+  await rig.enrichment(options).note([end], never);
+  const spawnError = "can't parse command '/x --password=*** \"': No *** quotation";
+  assertEquals(richer.exit?.spawnError, spawnError);
+  assertEquals(told, [richer.exit, richer.exit]);
+});
+
+Deno.test("enrich() finds out how each of several processes ended", async () => {
+  await using rig = new Rig();
+  await rig.marks.refresh();
+  const crash = rig.end();
+  const [dead, unknown] = [{ group: "web", name: "dead" }, { group: "web", name: "unknown" }];
+  const line = (text: string) => `${stamp(crash.atMs - 5)} ${text}\n`;
+  rig.others = [dead, unknown].map((name) => ({ ...rig.info, ...name, pid: 0 }));
+  rig.log = line(`INFO spawned: 'api' with pid ${PID}`) + line("INFO spawned: 'dead' with pid 9") +
+    line("WARN exited: api (terminated by SIGSEGV; not expected)") +
+    line("WARN exited: dead (terminated by SIGKILL; not expected)");
+  const processes = [WEB, dead, unknown];
+  const several = { ...INCIDENT, by: "group", key: "web:*", processes, count: 3 } as const;
+  const known = (process: ProcessName): KnownProcess | undefined => {
+    if (process.name !== "dead") return undefined;
+    const rest = { endedPids: [9], found: [], restarts: 1, sinceMs: crash.atMs };
+    return { process, state: "EXITED", ...rest };
+  };
+  const richer = await rig.enrich({ ...crash, incident: several }, { known });
+  assertEquals(
+    richer.each?.map(({ process, exit, state }) => [process.name, exit?.signal, state]),
+    [
+      ["api", "SIGSEGV", undefined],
+      ["dead", "SIGKILL", "EXITED"],
+      ["unknown", undefined, undefined],
+    ],
+  );
+  assertEquals((await rig.enrich({ ...crash, incident: INCIDENT }, { known })).each, undefined);
+});
+
 Deno.test("enrich() tells what it can where supervisord's log cannot be read", async () => {
   await using rig = new Rig();
   await rig.marks.refresh();
@@ -309,4 +360,42 @@ Deno.test("enrich() gives up on a supervisord that does not answer, and tells th
   const richer = await new SupervisorEnrichment(client, log).enrich([alert], never);
   assertEquals(richer, [alert]);
   assertStringIncludes(rig.said.join(), "cannot find out how a process ended");
+});
+
+Deno.test("note() finds out how processes ended of which nobody is told", async () => {
+  await using rig = new Rig();
+  await rig.marks.refresh();
+  const crash = rig.end();
+  const dead = { group: "web", name: "dead" };
+  const line = (text: string) => `${stamp(crash.atMs - 5)} ${text}\n`;
+  rig.others = [{ ...rig.info, ...dead, pid: 0, statename: "BACKOFF" }];
+  rig.log = line(`INFO spawned: 'api' with pid ${PID}`) + line("INFO spawned: 'dead' with pid 9") +
+    line("WARN exited: api (exit status 3; not expected)") +
+    line("WARN exited: dead (terminated by SIGSEGV (core dumped); not expected)");
+  const found: unknown[] = [];
+  const ends = [
+    { process: WEB, pid: PID, expected: false, atMs: crash.atMs },
+    { process: dead, pid: undefined, expected: undefined, atMs: crash.atMs },
+    // supervisord expected it: what the log has is of another end.
+    { process: WEB, pid: PID, expected: true, atMs: crash.atMs },
+    { process: { group: "web", name: "nobody" }, pid: 7, expected: false, atMs: crash.atMs },
+  ];
+  const enrichment = rig.enrichment({ onExit: (...told) => found.push(told) });
+  await enrichment.note(ends, never);
+  assertEquals(found, [
+    [ends[0], { status: 3, certainty: "sure" }],
+    [ends[1], { signal: "SIGSEGV", coreDumped: true, certainty: "sure" }],
+  ]);
+  assertEquals(rig.said, []);
+});
+
+Deno.test("note() says nothing that people read where supervisord does not answer", async () => {
+  await using rig = new Rig();
+  const { atMs } = rig.end();
+  const client = new SupervisorClient({ url: "http://127.0.0.1:1" });
+  const found: unknown[] = [];
+  const enrichment = rig.enrichment({ onExit: (...told) => found.push(told) }, client);
+  await enrichment.note([{ process: WEB, pid: PID, expected: false, atMs }], never);
+  assertEquals(found, []);
+  assertEquals(rig.said.map((text) => / ([A-Z]+) /.exec(text)?.[1]), ["DEBUG"]);
 });

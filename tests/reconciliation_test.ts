@@ -1,6 +1,7 @@
 // What becomes of dropped events, with real outboxes and supervisord's answers over HTTP: by the
 // clock of the test, so that each wait is exact.
 
+import { DatabaseSync } from "node:sqlite";
 import { Redactor } from "../src/config/secret.ts";
 import type { Frame } from "../src/events/frame.ts";
 import { Intake } from "../src/intake.ts";
@@ -39,14 +40,21 @@ class Life implements AsyncDisposable {
 
   constructor(
     path: string,
-    { url, run = "boot 1", self = { group: "superbell", name: "superbell" }, everyMs = 300_000 }: {
+    {
+      url,
+      run = "boot 1",
+      self = { group: "superbell", name: "superbell" },
+      everyMs = 300_000,
+      outbox = Outbox.open(path, { nowMs: NOW }),
+    }: {
       readonly url: string | undefined;
       readonly run?: string;
       readonly self?: { readonly group: string; readonly name: string };
       readonly everyMs?: number;
+      readonly outbox?: Outbox;
     },
   ) {
-    this.outbox = Outbox.open(path, { nowMs: NOW });
+    this.outbox = outbox;
     const log = new Log({
       level: "debug",
       redactor: new Redactor([]),
@@ -64,6 +72,7 @@ class Life implements AsyncDisposable {
       log,
       onStored() {},
       onGap: () => this.#reconciliation.gapCame(),
+      onEvent: (event, atMs) => this.#reconciliation.heard(event, atMs),
     });
     this.#reconciliation = new Reconciliation({
       intake: this.intake,
@@ -123,6 +132,32 @@ class Life implements AsyncDisposable {
   }
 }
 
+/** A supervisord whose programs run, and the lives of a listener beside it. */
+class Scene implements AsyncDisposable {
+  readonly #folder = new Folder();
+  readonly path = this.#folder.file("db");
+  readonly model = running();
+  readonly server = startModelServer(this.model);
+
+  /** The next life, which knows what the one before has left. */
+  begin(options: Partial<ConstructorParameters<typeof Life>[1]> = {}): Life {
+    return new Life(this.path, { url: this.server.origin, ...options }).start();
+  }
+
+  /** A life that has seen the programs start. */
+  async beginFirst(options: { readonly everyMs?: number } = {}): Promise<Life> {
+    const life = this.begin(options);
+    life.take(this.model.frames);
+    await life.compared();
+    return life;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server[Symbol.asyncDispose]();
+    this.#folder[Symbol.dispose]();
+  }
+}
+
 function running(): SupervisordModel {
   const model = new SupervisordModel(NAMES);
   for (let index = 0; index < model.size; index++) {
@@ -133,12 +168,9 @@ function running(): SupervisordModel {
 }
 
 Deno.test("Reconciliation finds what was dropped, and tells the gap once", async () => {
-  using folder = new Folder();
-  const model = running();
-  await using server = startModelServer(model);
-  await using life = new Life(folder.file("db"), { url: server.origin }).start();
-  life.take(model.frames);
-  await life.compared();
+  await using scene = new Scene();
+  const { model } = scene;
+  await using life = await scene.beginFirst();
   assertEquals(life.told(), []);
   const before = model.frames.length;
   for (const index of [0, 1, 2]) model.exit(index, index === 1 ? 3 : "SIGKILL");
@@ -173,12 +205,9 @@ Deno.test("Reconciliation finds what was dropped, and tells the gap once", async
 });
 
 Deno.test("Reconciliation gives events that come out of turn the time to come", async () => {
-  using folder = new Folder();
-  const model = running();
-  await using server = startModelServer(model);
-  await using life = new Life(folder.file("db"), { url: server.origin }).start();
-  life.take(model.frames);
-  await life.compared();
+  await using scene = new Scene();
+  const { model } = scene;
+  await using life = await scene.beginFirst();
   const before = model.frames.length;
   model.exit(0, 1);
   model.start(0);
@@ -192,19 +221,14 @@ Deno.test("Reconciliation gives events that come out of turn the time to come", 
 });
 
 Deno.test("Reconciliation finds what happened while superbell was away", async () => {
-  using folder = new Folder();
-  const model = running();
-  await using server = startModelServer(model);
-  {
-    await using life = new Life(folder.file("db"), { url: server.origin }).start();
-    life.take(model.frames);
-    await life.compared();
-  }
+  await using scene = new Scene();
+  const { model } = scene;
+  await (await scene.beginFirst())[Symbol.asyncDispose]();
   model.exit(0, "SIGKILL");
   model.start(0);
   model.run(0);
   model.exit(1, 1);
-  await using life = new Life(folder.file("db"), { url: server.origin }).start();
+  await using life = scene.begin();
   await life.compared();
   assertEquals(life.told().sort(), ["crash web:api 100 reconciled", "crash web:db 101 reconciled"]);
   // The next event shows that four were dropped while it was away.
@@ -218,13 +242,33 @@ Deno.test("Reconciliation finds what happened while superbell was away", async (
   assertEquals(life.told().filter((line) => line.includes("cron")), ["crash cron:cron 102"]);
 });
 
+Deno.test("Reconciliation finds what happened while superbell was away when its file can be read again", async () => {
+  await using scene = new Scene();
+  const { model } = scene;
+  await (await scene.beginFirst())[Symbol.asyncDispose]();
+  model.exit(0, "SIGKILL");
+  model.start(0);
+  model.run(0);
+  model.exit(1, 1);
+  const other = new DatabaseSync(scene.path);
+  other.exec("pragma locking_mode = exclusive; begin exclusive");
+  const outbox = Outbox.keep(scene.path, { nowMs: NOW, busyMs: 1 });
+  await using life = scene.begin({ everyMs: 0, outbox });
+  await life.compared();
+  assertEquals(life.intake.roster.isLoaded, false);
+  other.exec("rollback");
+  other.close();
+  await life.clock.advance(30_000);
+  await life.compared();
+  assertEquals(life.told().sort(), ["crash web:api 100 reconciled", "crash web:db 101 reconciled"]);
+  await life.clock.advance(600_000);
+  assertEquals(life.told().length, 2, "once");
+});
+
 Deno.test("Reconciliation finds at the next start what a listener that was killed did not ask", async () => {
-  using folder = new Folder();
-  const model = running();
-  await using server = startModelServer(model);
-  const first = new Life(folder.file("db"), { url: server.origin }).start();
-  first.take(model.frames);
-  await first.compared();
+  await using scene = new Scene();
+  const { model } = scene;
+  const first = await scene.beginFirst();
   const before = model.frames.length;
   model.exit(0, "SIGKILL"); // dropped, as the next two
   model.start(0);
@@ -235,7 +279,7 @@ Deno.test("Reconciliation finds at the next start what a listener that was kille
   first.take(model.frames.slice(-1)); // told, and written with the roster
   assertEquals(first.told(), ["crash cron:cron 102"]);
   first.die();
-  await using life = new Life(folder.file("db"), { url: server.origin }).start();
+  await using life = scene.begin();
   await life.compared();
   assertEquals(life.told().sort(), [
     "crash cron:cron 102",
@@ -245,15 +289,14 @@ Deno.test("Reconciliation finds at the next start what a listener that was kille
 });
 
 Deno.test("Reconciliation tells at the first start what is FATAL, and nothing else", async () => {
-  using folder = new Folder();
-  const model = running();
+  await using scene = new Scene();
+  const { model } = scene;
   model.exit(0, 1);
   model.exit(1, 1);
   model.start(1);
   model.fail(1);
   model.giveUp(1);
-  await using server = startModelServer(model);
-  await using life = new Life(folder.file("db"), { url: server.origin }).start();
+  await using life = scene.begin();
   await life.compared();
   assertEquals(life.told(), ["fatal web:db reconciled"]);
   await life.clock.advance(300_000);
@@ -262,20 +305,14 @@ Deno.test("Reconciliation tells at the first start what is FATAL, and nothing el
 });
 
 Deno.test("Reconciliation believes nothing of an older supervisord", async () => {
-  using folder = new Folder();
-  const model = running();
-  await using server = startModelServer(model);
-  {
-    await using life = new Life(folder.file("db"), { url: server.origin }).start();
-    life.take(model.frames);
-    await life.compared();
-  }
+  await using scene = new Scene();
+  await (await scene.beginFirst())[Symbol.asyncDispose]();
   const next = running();
   next.exit(0, 1);
   next.start(0);
   next.exit(2, 3);
   await using other = startModelServer(next);
-  await using life = new Life(folder.file("db"), { url: other.origin, run: "boot 2" }).start();
+  await using life = scene.begin({ url: other.origin, run: "boot 2" });
   await life.compared();
   assertEquals(life.told().sort(), [
     "crash cron:cron 102 reconciled",
@@ -284,12 +321,9 @@ Deno.test("Reconciliation believes nothing of an older supervisord", async () =>
 });
 
 Deno.test("Reconciliation does not believe at once what no gap explains", async () => {
-  using folder = new Folder();
-  const model = running();
-  await using server = startModelServer(model);
-  await using life = new Life(folder.file("db"), { url: server.origin, everyMs: 10_000 }).start();
-  life.take(model.frames);
-  await life.compared();
+  await using scene = new Scene();
+  const { model, server } = scene;
+  await using life = await scene.beginFirst({ everyMs: 10_000 });
   model.exit(0, 1); // its event is on the way
   const requests = server.requests.length;
   await until("the question", async () => {
@@ -301,10 +335,196 @@ Deno.test("Reconciliation does not believe at once what no gap explains", async 
   assertEquals(life.told(), ["crash web:api 100"]);
 });
 
+/** A life whose section has TICK_60 and no state of a process. */
+class WrongSection {
+  readonly life: Life;
+  readonly #model: SupervisordModel;
+  #serial = 0;
+
+  constructor({ life, model }: { readonly life: Life; readonly model: SupervisordModel }) {
+    this.life = life;
+    this.#model = model;
+  }
+
+  /** An event that supervisord sends, whose serial is the next one but so many. */
+  hear(eventname = "TICK_60", { dropped = 0, payload = "when:60" } = {}): void {
+    const serial = this.#serial + dropped;
+    this.#serial = serial + 1;
+    this.life.take([frameOf({ eventname, serial, payload, server: "model" })]);
+  }
+
+  /** api is killed now, by the clock of the life, and runs again. */
+  crash(): void {
+    this.#model.nowS = Math.floor(this.life.clock.now() / 1000);
+    this.#model.exit(0, "SIGKILL");
+    this.#model.start(0);
+    this.#model.run(0);
+  }
+
+  /** What the log, `superbell status` and the messages say about events=. */
+  said(): { readonly log: number; readonly note: string | undefined; readonly told: number } {
+    const alerts = this.life.outbox.entries.list().map(({ alert }) => alert);
+    return {
+      log: this.life.log.filter((line) => line.includes("events= of the section lacks")).length,
+      note: this.life.outbox.roster.notes().unsubscribed,
+      told: alerts.filter(({ unsubscribed }) => unsubscribed === true).length,
+    };
+  }
+}
+
+/** So that a test of it takes moments. */
+const OFTEN = { everyMs: 16_000 };
+
+const NOTHING_SAID = { log: 0, note: undefined, told: 0 };
+
+Deno.test("Reconciliation says which event the section lacks, once, and when the end was", async () => {
+  await using scene = new Scene();
+  await using life = scene.begin(OFTEN);
+  const section = new WrongSection({ life, model: scene.model });
+  await life.compared();
+  section.hear();
+  await life.clock.advance(5000);
+  const endedAtMs = Math.floor(life.clock.now() / 1000) * 1000 + 250;
+  section.crash();
+  await life.clock.advance(5000);
+  section.hear();
+  await life.compared();
+  assertEquals(life.told(), ["crash web:api 100 reconciled"]);
+  assertEquals(section.said(), { log: 1, note: "PROCESS_STATE_EXITED", told: 1 });
+  const { alert } = life.outbox.entries.list()[0]!;
+  assertEquals([alert.atMs, alert.incident?.sinceMs], [endedAtMs, endedAtMs]);
+  const known = life.intake.roster.known.get("web\0api")!;
+  assertEquals([known.state, known.lastEventAtMs], ["RUNNING", endedAtMs]);
+  await until("that it is over", async () => {
+    await life.clock.advance(1000);
+    life.intake.passTime();
+    return life.outbox.entries.list().length > 1;
+  });
+  const over = life.outbox.entries.list().at(-1)!.alert.incident!;
+  assertEquals([over.kind, over.downMs], ["resolved", 2000], "from one line of the log to another");
+  section.crash();
+  section.hear();
+  await life.compared();
+  assertEquals(section.said(), { log: 1, note: "PROCESS_STATE_EXITED", told: 2 });
+  // The next life may have another section.
+  await life[Symbol.asyncDispose]();
+  await using next = scene.begin(OFTEN);
+  assertEquals(new WrongSection({ life: next, model: scene.model }).said().note, undefined);
+});
+
+Deno.test("Reconciliation waits for a newer event before it says that the section lacks one", async () => {
+  await using scene = new Scene();
+  await using life = scene.begin(OFTEN);
+  const section = new WrongSection({ life, model: scene.model });
+  section.hear();
+  await life.compared();
+  await life.clock.advance(5000);
+  section.crash();
+  await life.compared();
+  assertEquals(life.told(), ["crash web:api 100 reconciled"]);
+  assertEquals(
+    section.said(),
+    NOTHING_SAID,
+    "nothing newer has come: supervisord may be deaf to us",
+  );
+  section.hear();
+  await life.compared();
+  assertEquals(section.said(), { log: 1, note: "PROCESS_STATE_EXITED", told: 0 });
+});
+
+for (
+  const { why, story } of [
+    {
+      why: "where events were dropped",
+      async story({ hear, crash, life }) {
+        hear();
+        await life.clock.advance(5000);
+        crash();
+        await life.clock.advance(5000);
+        hear("TICK_60", { dropped: 1 });
+      },
+    },
+    {
+      why: "where events may have been dropped before the first one that came",
+      async story({ hear, crash, life }) {
+        await life.clock.advance(5000);
+        crash();
+        await life.clock.advance(5000);
+        hear("TICK_60", { dropped: 3 });
+      },
+    },
+    {
+      why: "where such an event has come, if it could not be read",
+      async story({ hear, crash, life }) {
+        hear("PROCESS_STATE_EXITED", { payload: "what is this" });
+        await life.clock.advance(5000);
+        crash();
+        await life.clock.advance(5000);
+        hear();
+      },
+    },
+    {
+      why: "where it dropped the event and sent a newer one after it was found",
+      async story({ hear, crash, life }) {
+        hear();
+        await life.clock.advance(5000);
+        crash();
+        await life.compared();
+        hear("TICK_60", { dropped: 1 });
+      },
+    },
+  ] satisfies readonly {
+    readonly why: string;
+    readonly story: (
+      scene: Pick<WrongSection, "hear" | "crash"> & { readonly life: Life },
+    ) => Promise<void>;
+  }[]
+) {
+  Deno.test(`Reconciliation does not say that the section lacks an event ${why}`, async () => {
+    await using scene = new Scene();
+    await using life = scene.begin(OFTEN);
+    const section = new WrongSection({ life, model: scene.model });
+    await life.compared();
+    await story({
+      life,
+      hear: (...event) => section.hear(...event),
+      crash: () => section.crash(),
+    });
+    await life.compared();
+    assertEquals(life.told().filter((line) => line.startsWith("crash web:api 100")), [
+      "crash web:api 100 reconciled",
+    ]);
+    await life.clock.advance(5000);
+    section.hear();
+    await life.compared();
+    assertEquals(section.said(), NOTHING_SAID);
+  });
+}
+
+Deno.test("Reconciliation does not say that the section lacks what happened while it was away", async () => {
+  await using scene = new Scene();
+  {
+    await using life = scene.begin(OFTEN);
+    new WrongSection({ life, model: scene.model }).hear();
+    await life.compared();
+  }
+  await using life = scene.begin(OFTEN);
+  const section = new WrongSection({ life, model: scene.model });
+  section.crash();
+  await life.clock.advance(1000);
+  section.hear();
+  await life.compared();
+  assertEquals(life.told(), ["crash web:api 100 reconciled"]);
+  await life.clock.advance(5000);
+  section.hear();
+  await life.compared();
+  assertEquals(section.said(), NOTHING_SAID);
+});
+
 Deno.test("Reconciliation counts gaps where nobody can be asked", async () => {
-  using folder = new Folder();
-  const model = running();
-  await using life = new Life(folder.file("db"), { url: undefined }).start();
+  await using scene = new Scene();
+  const { model } = scene;
+  await using life = scene.begin({ url: undefined });
   life.take(model.frames);
   model.exit(0, 1);
   model.start(0);
@@ -322,32 +542,28 @@ Deno.test("Reconciliation counts gaps where nobody can be asked", async () => {
 });
 
 Deno.test("Reconciliation tries again when supervisord does not answer", async () => {
-  using folder = new Folder();
-  const model = running();
-  await using server = startModelServer(model);
-  await using life = new Life(folder.file("db"), { url: server.origin }).start();
-  life.take(model.frames);
-  await life.compared();
+  await using scene = new Scene();
+  const { model } = scene;
+  await using life = await scene.beginFirst();
   model.exit(0, 1);
   model.start(0);
   model.run(0);
-  server.isBroken = true;
+  scene.server.isBroken = true;
   life.take(model.frames.slice(-1));
   await until("a failed question", async () => {
     await life.clock.advance(200);
     return life.log.some((line) => line.includes("cannot be found out"));
   });
-  server.isBroken = false;
+  scene.server.isBroken = false;
   await life.compared();
   assertMatch(life.told()[0]!, /^crash web:api 100 reconciled$/);
 });
 
 Deno.test("Reconciliation makes its first comparison later when supervisord answers nobody for long", async () => {
-  using folder = new Folder();
-  const model = running();
-  await using server = startModelServer(model);
+  await using scene = new Scene();
+  const { server } = scene;
   server.isBroken = true;
-  await using life = new Life(folder.file("db"), { url: server.origin, everyMs: 0 }).start();
+  await using life = scene.begin({ everyMs: 0 });
   const startMs = life.clock.monotonic();
   await until("many failed questions", async () => {
     await life.clock.advance(2000);
@@ -360,9 +576,9 @@ Deno.test("Reconciliation makes its first comparison later when supervisord answ
 });
 
 Deno.test("Reconciliation writes what has changed soon after, all at once and not by the event", async () => {
-  using folder = new Folder();
-  const model = running();
-  await using life = new Life(folder.file("db"), { url: undefined }).start();
+  await using scene = new Scene();
+  const { model } = scene;
+  await using life = scene.begin({ url: undefined });
   await life.clock.advance(600_000); // as quiet as it can be
   const stored = () => life.outbox.roster.processes().length;
   life.take(model.frames);
@@ -400,9 +616,9 @@ Deno.test("Reconciliation raises no alarm where listeners share a pool", async (
 });
 
 Deno.test("a shutdown of supervisord is one message", async () => {
-  using folder = new Folder();
-  const model = running();
-  await using life = new Life(folder.file("db"), { url: undefined }).start();
+  await using scene = new Scene();
+  const { model } = scene;
+  await using life = scene.begin({ url: undefined });
   life.take(model.frames);
   const special = (eventname: string, serial: number) => frameOf({ eventname, serial });
   life.take([special("SUPERVISOR_STATE_CHANGE_STOPPING", 6)]);

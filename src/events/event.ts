@@ -17,6 +17,10 @@ export interface EventOrigin {
   readonly identity?: string;
   /** It was missed, and found out by comparing afterwards. */
   readonly reconciled?: true;
+  /** Of such a one: when it happened, in milliseconds since 1970 UTC; absent: that is not known. */
+  readonly atMs?: number;
+  /** supervisord sent all that the section subscribes to, so its type is not among that. */
+  readonly unsubscribed?: true;
 }
 
 /** A supervised process by name. `group:name` is what supervisorctl calls it. */
@@ -139,11 +143,16 @@ export type Event =
     readonly trouble: ChannelTrouble & { readonly downMs: number };
   }
   /** A new configuration was refused, with its problems as text; and one was taken after that. */
-  | Base & { readonly kind: "reload_failed"; readonly text: string }
+  | Base & { readonly kind: "reload_failed"; readonly text: string; readonly file: string }
   | Base & { readonly kind: "reload_recovered" }
   | Base & { readonly kind: "unknown"; readonly text: string };
 
 export type EventKind = Event["kind"];
+
+/** When it happened, where that is known; else when it came. Both since 1970 UTC. */
+export function happenedAtMs({ origin }: Event, cameAtMs: number): number {
+  return Math.min(origin.atMs ?? cameAtMs, cameAtMs);
+}
 
 /** The process that an event is about, if it is about one. */
 export function processOf(event: Event): ProcessName | undefined {

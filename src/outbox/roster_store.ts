@@ -26,8 +26,9 @@ export interface Gap {
 /**
  * supervisor_run: the run of supervisord that the roster is about. pool: our section's name.
  * poolserial: of the last event that was answered; only there after an orderly end.
+ * unsubscribed: types of events that events= of the section lacks, with commas between them.
  */
-export type NoteKey = "supervisor_run" | "pool" | "poolserial";
+export type NoteKey = "supervisor_run" | "pool" | "poolserial" | "unsubscribed";
 
 /** So many gaps are kept, the newest. */
 const MOST_GAPS = 1000;

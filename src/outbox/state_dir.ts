@@ -100,6 +100,15 @@ export function seeListener(stateDir: string): ListenerSeen {
   }
 }
 
+/** When a listener first used the directory; undefined where none has, or the disk does not say. */
+export function lockMadeMs(stateDir: string): number | undefined {
+  try {
+    return Deno.statSync(`${stateDir}/${LOCK_FILE}`).birthtime?.getTime();
+  } catch {
+    return undefined;
+  }
+}
+
 /** Undefined for a file that was not written to its end. */
 function parseHolder(text: string): Holder | undefined {
   try {

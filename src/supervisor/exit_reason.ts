@@ -92,6 +92,8 @@ interface History {
   current: Generation | undefined;
   /** Whether one that was spawned before the piece begins has run for `startsecs`. */
   orphanRan: boolean;
+  /** When one of them had run for `startsecs` the last time, as it stands in the log; "": never. */
+  lastRan: string;
 }
 
 /** What a piece of supervisord's log says about ends. */
@@ -116,6 +118,7 @@ export function readExitLog(text: string): ExitLog {
       exitsOfOthers: 0,
       current: undefined,
       orphanRan: false,
+      lastRan: "",
     };
     histories.set(name, history);
     return history;
@@ -136,6 +139,7 @@ export function readExitLog(text: string): ExitLog {
       addSpawned(historyOf(name), line.pid, number, isAll);
     } else if (line?.kind === "running") {
       const history = historyOf(line.name);
+      history.lastRan = line.time;
       if (history.current === undefined) history.orphanRan = true;
       else history.current.ran = true;
     } else if (line?.kind === "ended") {
@@ -249,7 +253,7 @@ export function surerExit(byLog: ExitFinding, byInfo: ExitFinding): ExitFinding 
 
 type Line =
   | { readonly kind: "started" }
-  | { readonly kind: "running"; readonly name: string }
+  | { readonly kind: "running"; readonly name: string; readonly time: string }
   | {
     readonly kind: "spawned";
     readonly name: string;
@@ -285,7 +289,7 @@ function readLine(text: string, number: number): Line | undefined {
   }
   if (what === "success:") {
     const name = RAN.exec(rest)?.[1];
-    return name === undefined ? undefined : { kind: "running", name };
+    return name === undefined ? undefined : { kind: "running", name, time };
   }
   const [, name, status, signal, core, verdict] = ENDED.exec(rest) ?? [];
   if (name === undefined) return undefined;

@@ -7,6 +7,7 @@ import type { LoggedEnd, Look, NameLog, ProcessInfo } from "../rules/differences
 import type { CallOptions, SupervisorClient } from "./client.ts";
 import { type ExitLog, exitOfInfo, type ExitReason, readExitLog } from "./exit_reason.ts";
 import { readSupervisorLog } from "./log_tail.ts";
+import { readingsOf } from "./log_time.ts";
 import type { RpcValue } from "./xmlrpc.ts";
 
 /** What supervisord answered, and what it could not. */
@@ -86,11 +87,13 @@ export function logOf({ historiesByName }: ExitLog): Look["log"] {
         return {
           ended: end.ended,
           ran: end.ran,
+          readingsMs: readingsOf(end.time),
           ...(end.pid !== undefined && { pid: end.pid }),
           ...(end.expected !== undefined && { expected: end.expected }),
           ...(exit !== undefined && { exit }),
         };
       }),
+      ranMs: readingsOf(history.lastRan),
       endsBefore: new Map(
         [...history.spawnedAfterExits].map(([pid, count]) => [pid, count - history.exitsOfOthers]),
       ),

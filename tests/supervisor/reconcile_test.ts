@@ -110,6 +110,7 @@ Deno.test("askSupervisor() brings the list, the name and the log", async () => {
     pid: 100,
     expected: false,
     exit: { signal: "SIGKILL", certainty: "sure" },
+    readingsMs: [1_800_000_002_250],
   }]);
 });
 
