@@ -7,8 +7,10 @@ import {
   type ChannelTrouble,
   type Event,
   type Exit,
+  happenedAtMs,
   type ProcessName,
   processOf,
+  type ProcessState,
   textOf,
 } from "../events/event.ts";
 import type { IncidentReport } from "../rules/incident.ts";
@@ -40,6 +42,13 @@ export type MemoryKill =
   | { readonly certainty: "sure" }
   | { readonly certainty: "possible"; readonly kills: number; readonly sinceMs: number };
 
+/** How one of several processes ended, and in which state it is, as far as that is known. */
+export interface OneOfSeveral {
+  readonly process: ProcessName;
+  readonly exit?: Exit;
+  readonly state?: ProcessState;
+}
+
 /** All that a message may say. */
 export interface Alert {
   /** The same for every repeat of the same alert, so that a reader can tell a repeat. */
@@ -48,7 +57,10 @@ export interface Alert {
   readonly word: ConditionWord;
   readonly severity?: Severity;
   readonly eventname: string;
-  /** When we read the event: supervisord's events carry no time. A tick's own second. */
+  /**
+   * When we read the event: supervisord's events carry no time. A tick's own second. Of what was
+   * found afterwards when it happened, unless `foundOnly`.
+   */
   readonly atMs: number;
   readonly host: Host;
   /** supervisord's `identifier=`. */
@@ -68,10 +80,14 @@ export interface Alert {
   /** How many starts in a row had failed when supervisord gave up. */
   readonly failedStarts?: number;
   readonly tails?: readonly Tail[];
+  /** Of an alert about several processes: what is known of each of them. */
+  readonly each?: readonly OneOfSeveral[];
   /** What the alert is part of; mails of one incident make one thread. Absent: of nothing. */
   readonly incident?: IncidentReport;
   /** What a program or a remote caller wrote, at most MAX_TEXT_BYTES of it. */
   readonly text?: string;
+  /** The configuration that was refused. */
+  readonly file?: string;
   /** The type of a remote communication. */
   readonly type?: string;
   /** How many events supervisord discarded, and what is known of them all the same. */
@@ -80,6 +96,10 @@ export interface Alert {
   readonly trouble?: ChannelTrouble & { readonly downMs?: number };
   /** No event told it: it was found out by comparing afterwards. */
   readonly reconciled?: true;
+  /** Of such a one: nothing says when it happened, and `atMs` is when it was found. */
+  readonly foundOnly?: true;
+  /** Of such a one: events= of the section does not have its type. */
+  readonly unsubscribed?: true;
   /** Nor does anything say how it ended: it runs with another process id now. */
   readonly assumed?: true;
   /** Whom it was meant for, and why that channel did not deliver it; another stands in. */
@@ -152,7 +172,7 @@ export function alertFor(
     rule: decision.rule.name,
     word: decision.word,
     eventname: origin.eventname,
-    atMs: event.kind === "tick" ? event.whenMs : context.atMs,
+    atMs: event.kind === "tick" ? event.whenMs : happenedAtMs(event, context.atMs),
     host: context.host,
     supervisor: origin.server,
     ...(process && { process }),
@@ -162,14 +182,26 @@ export function alertFor(
     ...("expected" in event && { expected: event.expected }),
     ...("tries" in event && event.tries !== undefined && { tries: event.tries }),
     ...("type" in event && { type: event.type }),
-    ...("exit" in event && event.exit !== undefined && { exit: event.exit }),
+    ...("exit" in event && event.exit !== undefined && { exit: maskedExit(event.exit, context) }),
     ...("isAssumed" in event && { assumed: true }),
     ...(event.kind === "gap" && { gap: { dropped: event.dropped, recovered: event.recovered } }),
     ...("trouble" in event && { trouble: event.trouble }),
-    ...(origin.reconciled === true && { reconciled: true }),
+    ...("file" in event && { file: event.file }),
+    ...(origin.reconciled === true && {
+      reconciled: true,
+      ...(origin.atMs === undefined && { foundOnly: true }),
+      ...(origin.unsubscribed === true && { unsubscribed: true }),
+    }),
     // A log event ends with the line's own end, which says nothing.
     ...(text !== undefined && { text: kept(withoutLineEnd(text), context) }),
   };
+}
+
+/** supervisord quotes the command in its reason, with all that stands in it. */
+export function maskedExit(exit: Exit, { mask }: Pick<AlertContext, "mask">): Exit {
+  return mask === undefined || exit.spawnError === undefined
+    ? exit
+    : { ...exit, spawnError: mask(exit.spawnError) };
 }
 
 /** Masked once it is short, for masking takes time; a mask may be longer than what it hides. */

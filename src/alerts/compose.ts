@@ -1,10 +1,18 @@
 // From an alert to what people read: a title that suffices to decide whether to get up, and
 // facts below it. Channels lay it out in their own format; they add no words of their own.
 
-import { displayName } from "../events/event.ts";
+import { displayName, type Exit } from "../events/event.ts";
+import { conditionOf } from "../rules/rule.ts";
 import type { Alert } from "./alert.ts";
+import { areAll, commonExit, describeEach } from "./each_exit.ts";
 import { headline } from "./headline.ts";
-import { incidentFacts, overOf, subjectOfSeveral, titleAround } from "./incident_text.ts";
+import {
+  incidentFacts,
+  severalOf,
+  standingOf,
+  subjectOfSeveral,
+  titleAround,
+} from "./incident_text.ts";
 import { type Language, WORDS, type Words } from "./messages.ts";
 import { type MessageTemplate, render, renderPieces, type TextPiece } from "./template.ts";
 import { type Placeholder, PLACEHOLDERS, type Values } from "./values.ts";
@@ -89,7 +97,7 @@ export function withOwn(
   };
 }
 
-/** The message that `superbell test` sends: it says that nothing has crashed. */
+/** The message that `superbell test` sends: it says that it is only a test. */
 export function composeTest(alert: Alert, options: ComposeOptions): Message {
   const words = WORDS[options.language];
   const time = formatTime(alert.atMs, options.timeZone);
@@ -106,7 +114,18 @@ export function composeTest(alert: Alert, options: ComposeOptions): Message {
     facts,
     time,
   );
-  return inOwnWords(message, options.template);
+  const asTest = (values: Values) => ({
+    ...values,
+    on: "test",
+    process: "superbell",
+    happened: words.testHappened,
+  });
+  const test = {
+    ...message,
+    values: asTest(message.values),
+    valuesOfEach: message.valuesOfEach.map(asTest),
+  };
+  return inOwnWords(test, options.template);
 }
 
 /** The finished message about one alert or several. */
@@ -157,8 +176,13 @@ function valuesOfAll(
   return { values: Object.fromEntries(pairs) as Message["values"], valuesOfEach: all };
 }
 
-/** Whom an alert is about. */
+/** Whom an alert is about; where a rule gathers all that it fits, the rule's name comes first. */
 export function subjectOf(alert: Alert, words: Words): string {
+  const subject = namedSubjectOf(alert, words);
+  return alert.incident?.by === "rule" ? `${alert.rule}${words.colon}${subject}` : subject;
+}
+
+function namedSubjectOf(alert: Alert, words: Words): string {
   const several = subjectOfSeveral(alert.incident, words);
   if (several !== undefined) return several;
   if (alert.process !== undefined) return displayName(alert.process);
@@ -171,19 +195,33 @@ function isAboutReload({ word }: Alert): boolean {
   return word === "reload_failed" || word === "reload_recovered";
 }
 
+/** Whether it is told without a rule of the configuration: that one has the name of its word. */
+function isOwnRule({ rule, word }: Alert): boolean {
+  return rule === word && conditionOf(word).about === "superbell";
+}
+
 /** What happened, in the words of the language. */
 export function happened(alert: Alert, words: Words): string {
-  const over = overOf(alert.incident, words);
-  if (over !== undefined) return over;
+  const what = happenedToOne(alert, words);
+  return severalOf(alert.incident) === undefined ? what : words.inPlural(what);
+}
+
+function happenedToOne(alert: Alert, words: Words): string {
+  const standing = standingOf(alert.incident, words);
+  if (standing !== undefined) return standing;
   const expected = alert.expected === true;
+  const isOfSeveral = severalOf(alert.incident) !== undefined;
   if (alert.word === "crash" || alert.word === "exit") {
-    const { status, signal, coreDumped = false } = alert.exit ?? {};
-    if (signal !== undefined && alert.memory?.certainty === "sure") {
+    const { status, signal, coreDumped = false } = commonExit(alert) ?? {};
+    if (signal !== undefined && alert.memory?.certainty === "sure" && !isOfSeveral) {
       return words.killedForMemory(signal);
     }
     if (signal !== undefined) return words.killedBy(signal, coreDumped);
     if (status !== undefined) return words.exitedWith(status, expected);
     if (expected) return words.exitedAsExpected;
+  }
+  if (alert.word === "fatal" && isOfSeveral) {
+    return areAll(alert, "FATAL") ? words.happened.fatal : words.incident.failed;
   }
   if (alert.word === "fatal" && alert.failedStarts !== undefined) {
     return words.gaveUp(alert.failedStarts);
@@ -209,11 +247,16 @@ function factsOf(
       facts.push({ label, value: String(value), ...(wide && { wide }) });
     }
   };
-  add(words.process, alert.process && displayName(alert.process));
+  const isOneOfThem = severalOf(alert.incident) !== undefined;
+  add(
+    isOneOfThem ? words.incident.oneOfThem : words.process,
+    alert.process && displayName(alert.process),
+  );
   for (const [label, value] of incidentFacts(alert, words, timeOf)) add(label, value);
   add(words.group, alert.group);
   add(words.pid, alert.pid);
-  add(words.exit, describeExit(alert, words));
+  const exitText = (exit: Exit) => describeExit(exit, words);
+  add(words.exit, describeEach(alert, words, exitText) ?? (alert.exit && exitText(alert.exit)));
   add(words.spawnError, alert.exit?.spawnError);
   add(words.possibleCause, describeMemory(alert, words, timeOf));
   add(words.uptime, alert.uptimeMs === undefined ? undefined : words.duration(alert.uptimeMs));
@@ -229,18 +272,21 @@ function factsOf(
   if (alert.incident?.kind !== "resolved") add(words.event, alert.eventname);
   add(words.fromState, alert.fromState);
   add(words.tries, alert.tries);
-  add(words.time, timeOf(alert.atMs));
-  add(words.rule, alert.rule);
+  add(alert.foundOnly === true ? words.found : words.time, timeOf(alert.atMs));
+  if (!isOwnRule(alert)) add(words.rule, alert.rule);
   if (alert.supervisor !== "supervisor") add(words.supervisor, alert.supervisor);
   add(words.type, alert.type);
+  add(words.file, alert.file);
   add(words.text, alert.text, true);
   for (const { stream, lines, isLate } of alert.tails ?? []) {
-    const label = isLate === true ? words.lateTail(stream) : words.tail(stream);
+    const label = isLate === true
+      ? words.lateTail(stream)
+      : wasStartedOften(alert)
+      ? words.tailOfStarts(stream)
+      : words.tail(stream);
     facts.push({ label, value: lines.join("\n"), wide: true, isTail: true });
   }
-  if (alert.reconciled === true) {
-    add(words.note, alert.assumed === true ? words.assumed : words.reconciled);
-  }
+  if (alert.reconciled === true) add(words.note, howFound(alert, words));
   if (alert.gap !== undefined) add(words.note, words.raiseBuffer);
   if (alert.word === "reload_failed") add(words.note, words.oldStays);
   const { insteadOf } = alert;
@@ -251,9 +297,14 @@ function factsOf(
   return facts;
 }
 
+/** Why no event told it. */
+function howFound({ assumed, unsubscribed, eventname }: Alert, words: Words): string {
+  if (unsubscribed === true) return words.unsubscribed(eventname);
+  return assumed === true ? words.assumed : words.reconciled;
+}
+
 /** `status 3`, `SIGSEGV, core dumped`; with a word of doubt where there is doubt. */
-function describeExit({ exit }: Alert, words: Words): string | undefined {
-  if (exit === undefined) return undefined;
+function describeExit(exit: Exit, words: Words): string | undefined {
   const cause = exit.signal ?? (exit.status === undefined ? "" : words.exitStatus(exit.status));
   if (cause === "") return undefined;
   const core = exit.coreDumped === true ? `${words.comma}${words.coreDumped}` : "";
@@ -275,6 +326,12 @@ function describeRestarts({ restarts }: Alert, words: Words): string | undefined
   return words.restartsWithin(restarts.count, restarts.isAll);
 }
 
+/** Whether what it wrote last may be of several starts in a row. */
+function wasStartedOften({ word, failedStarts, incident }: Alert): boolean {
+  if (word === "fatal" || word === "start_failed") return failedStarts !== 1;
+  return word === "flapping" || (incident?.ends ?? 0) > 1;
+}
+
 function roundSeconds(durationMs: number): number {
   return Math.max(1, Math.round(durationMs / 1000)) * 1000;
 }
@@ -282,7 +339,9 @@ function roundSeconds(durationMs: number): number {
 /** The command that shows more, for a person with a shell on the host. */
 function lookCommand(alert: Alert): string | undefined {
   if (alert.word === "channel_failing") return "superbell outbox list";
-  if (alert.word === "reload_failed") return "superbell check";
+  if (alert.word === "reload_failed") {
+    return `superbell check${alert.file === undefined ? "" : ` -c ${shellWord(alert.file)}`}`;
+  }
   if (alert.process === undefined || alert.incident?.kind === "resolved") return undefined;
   const wanted: Alert["word"][] = [
     "crash",
@@ -301,7 +360,8 @@ function lookCommand(alert: Alert): string | undefined {
   return failed ? `${tail}; supervisorctl maintail` : tail;
 }
 
-function shellWord(text: string): string {
+/** The text as one word for a shell. */
+export function shellWord(text: string): string {
   return /^[\p{L}\p{N}_.:@%+=,/-]+$/u.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 

@@ -33,11 +33,11 @@ export function composeDigest(
   const [first] = alerts;
   if (alerts.length === 1) return compose(first, options);
   const words = WORDS[options.language];
-  const namesByWhat = Map.groupBy(alerts, (alert) => happened(alert, words));
-  const groups = [...namesByWhat].map(([what, members]) => ({
-    what,
+  const membersByWhat = Map.groupBy(alerts, (alert) => words.inPlural(happened(alert, words)));
+  const groups = [...membersByWhat].map(([what, members]) => ({
+    what: members.length > 1 ? what : happened(members[0]!, words),
     count: members.length,
-    names: foldNames(members.map((alert) => subjectOf(alert, words))).join(", "),
+    names: foldNames(members.map((alert) => subjectOf(alert, words))).join(words.nameComma),
   }));
   const parts = groups.map(({ what, names }) =>
     words.digestPart(truncateChars(names, MAX_NAMES_IN_TITLE_CHARS), what)
@@ -50,7 +50,11 @@ export function composeDigest(
     { label: words.host, value: whereOf(first) },
     { label: words.time, value: from === to ? from! : `${from} – ${to}` },
     ...standInNotes(alerts, words),
-    ...groups.map(({ what, count, names }) => ({ label: `${what} (${count})`, value: names })),
+    // The one alert may be about many processes, whose number stands among the names.
+    ...groups.map(({ what, count, names }) => ({
+      label: count > 1 ? `${what} (${count})` : what,
+      value: names,
+    })),
     ...alerts.slice(0, IN_FULL).map((alert, index): Fact => ({
       label: `${index + 1}/${alerts.length}`,
       value: compose(alert, options).text,

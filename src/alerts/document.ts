@@ -2,6 +2,7 @@
 // Every key is always there, null where the event does not say. Keys may be added within a
 // version; one that is renamed, removed or changes its meaning makes a new version.
 
+import type { ProcessName } from "../events/event.ts";
 import type { Message } from "./compose.ts";
 
 /** The document's form; see the file's header for when it changes. */
@@ -13,7 +14,7 @@ export interface AlertDocument {
   /** The same for every repeat of the same alert. */
   readonly id: string;
   readonly rule: string;
-  /** The rule's word that came true: crash, fatal, … */
+  /** The rule's word that came true: crash, fatal, …; "test" for the test message. */
   readonly on: string;
   /** supervisord's name of the event. */
   readonly event: string;
@@ -37,6 +38,8 @@ export interface AlertDocument {
     readonly processes: readonly string[];
     /** How many there are altogether. */
     readonly count: number;
+    /** Those that came in later, where the message is about them. */
+    readonly joined: readonly string[] | null;
     /** Why it is told only now. */
     readonly held_by: string | null;
   } | null;
@@ -99,13 +102,13 @@ export interface AlertDocument {
 }
 
 /** The document about one message. */
-export function alertDocument({ alert, title, text }: Message): AlertDocument {
+export function alertDocument({ alert, title, text, valuesOfEach }: Message): AlertDocument {
   const { host, process, trouble } = alert;
   return {
     version: DOCUMENT_VERSION,
     id: alert.id,
     rule: alert.rule,
-    on: alert.word,
+    on: valuesOfEach[0]?.on ?? alert.word, // of a test message no word of a rule
     event: alert.eventname,
     severity: alert.severity ?? null,
     incident: incidentDocument(alert),
@@ -157,7 +160,9 @@ export function alertDocument({ alert, title, text }: Message): AlertDocument {
 
 function incidentDocument({ incident }: Message["alert"]): AlertDocument["incident"] {
   if (incident === undefined) return null;
-  const { id, kind, number, sinceMs, downMs, settling, ends, by, processes, count } = incident;
+  const { id, kind, number, sinceMs, downMs, settling, ends, by, count } = incident;
+  const names = (processes: readonly ProcessName[]) =>
+    processes.map(({ group, name }) => `${group}:${name}`);
   return {
     id,
     kind,
@@ -167,8 +172,9 @@ function incidentDocument({ incident }: Message["alert"]): AlertDocument["incide
     settling: settling ?? null,
     ends,
     by,
-    processes: processes.map(({ group, name }) => `${group}:${name}`),
+    processes: names(incident.processes),
     count,
+    joined: incident.joined === undefined ? null : names(incident.joined.processes),
     held_by: incident.heldBy ?? null,
   };
 }

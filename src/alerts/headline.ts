@@ -4,6 +4,8 @@
 // error: half a stack trace in a title helps nobody.
 
 import type { Alert } from "./alert.ts";
+import { commonExit } from "./each_exit.ts";
+import { severalOf } from "./incident_text.ts";
 
 const MAX_CHARS = 100;
 
@@ -11,8 +13,13 @@ const MAX_CHARS = 100;
 const ERROR =
   /\b(?:[A-Za-z_.]*(?:Error|Exception)|ERROR|FATAL|CRITICAL|PANIC|(?:[Ee]rror|[Ff]atal|[Pp]anic|[Ff]ailed|[Cc]annot|[Cc]an't)\b)|错误|异常|失败|无法/;
 
+/** What supervisord's child writes to stderr of the program last, behind the reason. */
+const NOT_SPAWNED = "supervisor: child process was not spawned";
+
 /** The line for the title; undefined where none fits. */
 export function headline(alert: Alert): string | undefined {
+  // What one of several wrote is no word about the others.
+  if (severalOf(alert.incident) !== undefined && commonExit(alert) === undefined) return undefined;
   const line = alert.exit?.spawnError ?? lastError(alert) ?? onlyLine(alert);
   if (line === undefined) return undefined;
   const oneLine = line.replace(/\s+/g, " ").trim();
@@ -28,6 +35,9 @@ function onlyLine({ text }: Alert): string | undefined {
 function lastError({ tails }: Alert): string | undefined {
   const tail = tails?.[0];
   if (tail === undefined || tail.isLate === true) return undefined;
-  const line = tail.lines.findLast((one) => one.trim() !== "");
+  const written = tail.lines.filter((one) => one.trim() !== "");
+  const line = written.at(-1);
+  // supervisord's own words, from the child that could not become the program.
+  if (line === NOT_SPAWNED) return written.at(-2)?.replace(/^supervisor: /, "");
   return line !== undefined && /^\S/.test(line) && ERROR.test(line) ? line : undefined;
 }

@@ -15,31 +15,50 @@ const MAX_NAMES_CHARS = 2000;
 /** Whom an incident of several processes is about; undefined of one process. */
 export function subjectOfSeveral(
   report: IncidentReport | undefined,
-  { incident: words }: Words,
+  words: Words,
 ): string | undefined {
-  if (report === undefined || report.count < 2) return undefined;
-  const names = namesOf(report);
-  return words.processes(report.count, truncateChars(names, MAX_NAMES_IN_TITLE_CHARS));
+  const told = severalOf(report);
+  if (told === undefined) return undefined;
+  const names = truncateChars(namesOf(told, words), MAX_NAMES_IN_TITLE_CHARS);
+  return words.incident.processes(told.count, names);
 }
 
-/** That it is over, in place of what happened; undefined while it is not. */
-export function overOf(
+/** The processes that the message is about; undefined where it is one, or none. */
+export function severalOf(
+  report: IncidentReport | undefined,
+): Pick<IncidentReport, "processes" | "count"> | undefined {
+  const told = report?.joined ?? report;
+  return told !== undefined && told.count > 1 ? told : undefined;
+}
+
+/** How it is, where the event does not say that; undefined where it does. */
+export function standingOf(
   report: IncidentReport | undefined,
   { incident: words }: Words,
 ): string | undefined {
-  if (report?.kind !== "resolved") return undefined;
+  if (report === undefined) return undefined;
+  if (report.kind !== "resolved") return isMixed(report) ? words.failed : undefined;
   const settling = report.settling ?? "running";
   return report.flapping === true && settling === "running" ? words.stable : words.over[settling];
+}
+
+/** Whether it is about several programs, so that what one of them did is no word about all. */
+export function isMixed({ by, count, joined }: IncidentReport): boolean {
+  return joined === undefined ? by === "host" && count > 1 : joined.count > 1;
 }
 
 /** The title around what happened: which message it is, and for how long it lasts or lasted. */
 export function titleAround(what: string, alert: Alert, words: Words): string {
   const { incident } = alert;
   if (incident === undefined) return what;
-  const { reminder, escalated, goesOn } = words.incident;
+  const { reminder, escalated, goesOn, also, downNow } = words.incident;
   const lasts = `${words.comma}${goesOn(words.duration(alert.atMs - incident.sinceMs))}`;
   switch (incident.kind) {
     case "firing":
+      if (incident.joined !== undefined) {
+        const { unsettled } = incident.joined;
+        return `${also}${what}${unsettled > 1 ? `${words.comma}${downNow(unsettled)}` : ""}`;
+      }
       return incident.flapping === true ? what + endsOf(incident, words) : what;
     case "reminder":
       return `${reminder(incident.reminder ?? 1)}${what}${lasts}${endsOf(incident, words)}`;
@@ -47,9 +66,16 @@ export function titleAround(what: string, alert: Alert, words: Words): string {
       return `${escalated}${what}${lasts}${endsOf(incident, words)}`;
     case "resolved": {
       const down = words.incident.wasDown(words.duration(incident.downMs ?? 0));
-      return `${what}${words.comma}${down}${endsOf(incident, words)}`;
+      const said = severalOf(incident) === undefined ? down : words.inPlural(down);
+      const lasted = wasMostlyUp(incident) ? "" : `${words.comma}${said}`;
+      return `${what}${lasted}${endsOf(incident, words)}`;
     }
   }
+}
+
+/** One that flapped ran most of the time: how long its incident was open is not how long it was down. */
+function wasMostlyUp({ flapping }: IncidentReport): boolean {
+  return flapping === true;
 }
 
 function endsOf({ ends }: IncidentReport, { comma, incident }: Words): string {
@@ -63,22 +89,27 @@ export function incidentFacts(
   timeOf: (atMs: number) => string,
 ): readonly (readonly [label: string, value: string])[] {
   const own: IncidentWords = words.incident;
-  const shown = severity === undefined || severity === "warning" ? "" : own.severities[severity];
+  const isPlain = severity === undefined || severity === "warning";
+  // How bad it was is no word about its end.
+  const shown = isPlain || incident?.kind === "resolved" ? "" : own.severities[severity];
   if (incident === undefined) return [[own.severity, shown]];
   const { kind, sinceMs, downMs, ends, count, heldBy } = incident;
   const isNew = kind === "firing" && heldBy === undefined && ends < 2 && count < 2;
   return [
     [own.severity, shown],
-    [own.affected, count < 2 ? "" : truncateChars(namesOf(incident), MAX_NAMES_CHARS)],
+    [own.affected, count < 2 ? "" : truncateChars(namesOf(incident, words), MAX_NAMES_CHARS)],
     [own.since, isNew ? "" : timeOf(sinceMs)],
-    [own.down, downMs === undefined ? "" : words.duration(downMs)],
+    [own.down, downMs === undefined || wasMostlyUp(incident) ? "" : words.duration(downMs)],
     [own.ends, ends < 2 ? "" : String(ends)],
     [own.late, heldBy === undefined ? "" : own.heldBy[heldBy] ?? ""],
   ];
 }
 
 /** All names with numbered processes folded, and how many more there are. */
-function namesOf({ processes, count }: IncidentReport): string {
+function namesOf(
+  { processes, count }: Pick<IncidentReport, "processes" | "count">,
+  { nameComma }: Words,
+): string {
   const more = count - processes.length;
-  return foldNames(processes.map(displayName)).join(", ") + (more > 0 ? ` +${more}` : "");
+  return foldNames(processes.map(displayName)).join(nameComma) + (more > 0 ? ` +${more}` : "");
 }

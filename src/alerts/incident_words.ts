@@ -19,6 +19,13 @@ export interface IncidentWords {
   readonly escalated: string;
   /** Behind a title: how long it has lasted. */
   goesOn(duration: string): string;
+  /** In front of a title about processes that came in later; behind it how many are not well. */
+  readonly also: string;
+  downNow(count: number): string;
+  /** Whom of them the other facts are about. */
+  readonly oneOfThem: string;
+  /** What happened to several processes, each in its own way. */
+  readonly failed: string;
   /** Several processes as the subject of a sentence. */
   processes(count: number, names: string): string;
   readonly incident: string;
@@ -26,6 +33,7 @@ export interface IncidentWords {
   readonly severities: Readonly<Record<Severity, string>>;
   readonly since: string;
   readonly down: string;
+  /** How often its processes ended since it began. */
   readonly ends: string;
   readonly affected: string;
   readonly late: string;
@@ -37,7 +45,7 @@ const en: IncidentWords = {
   over: {
     running: "is running again",
     exited: "has ended as expected",
-    stopped: "was stopped",
+    stopped: "was stopped by hand",
     removed: "was removed",
   },
   stable: "is stable again",
@@ -46,13 +54,17 @@ const en: IncidentWords = {
   reminder: (number) => `Reminder ${number}: `,
   escalated: "Escalated: ",
   goesOn: (duration) => `for ${duration} now`,
+  also: "Also: ",
+  downNow: (count) => `${count} down now`,
+  oneOfThem: "One of them",
+  failed: "failed",
   processes: (count, names) => `${count} processes (${names})`,
   incident: "Incident",
   severity: "Severity",
   severities: { info: "info", warning: "warning", critical: "critical" },
   since: "Since",
   down: "Down for",
-  ends: "Ended",
+  ends: "Ended (with failed starts)",
   affected: "Processes",
   late: "Told late",
   heldBy: {
@@ -69,22 +81,26 @@ const zh: IncidentWords = {
   over: {
     running: "已恢复运行",
     exited: "已正常退出",
-    stopped: "已停止",
+    stopped: "已被手动停止",
     removed: "已移除",
   },
   stable: "已恢复稳定",
   wasDown: (duration) => `故障持续 ${duration}`,
   ended: (ends) => `退出 ${ends} 次`,
   reminder: (number) => `第 ${number} 次提醒：`,
-  escalated: "升级通知：",
+  escalated: "告警升级：",
   goesOn: (duration) => `已持续 ${duration}`,
+  also: "新增故障：",
+  downNow: (count) => `现有 ${count} 个进程未恢复`,
+  oneOfThem: "其中之一",
+  failed: "发生故障",
   processes: (count, names) => `${count} 个进程（${names}）`,
   incident: "故障编号",
   severity: "级别",
   severities: { info: "提示", warning: "警告", critical: "严重" },
-  since: "开始时间",
+  since: "故障开始",
   down: "故障时长",
-  ends: "退出次数",
+  ends: "退出次数（含启动失败）",
   affected: "涉及进程",
   late: "延迟原因",
   heldBy: {

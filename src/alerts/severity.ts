@@ -5,10 +5,16 @@ import type { Alert } from "./alert.ts";
 
 /** The highest severity among the alerts; that something is over is worth "info". */
 export function severityOf(alerts: readonly Alert[]): Severity {
-  const ranks = alerts.map(({ severity = "warning", incident }) =>
-    incident?.kind === "resolved" ? 0 : SEVERITIES.indexOf(severity)
+  const ranks = alerts.map((alert) =>
+    isRecovery(alert) ? 0 : SEVERITIES.indexOf(alert.severity ?? "warning")
   );
   return SEVERITIES[Math.max(0, ...ranks)]!;
+}
+
+/** Whether it says that something is over: nobody need get up for that. */
+export function isRecovery({ word, incident }: Alert): boolean {
+  return incident?.kind === "resolved" || word === "channel_recovered" ||
+    word === "reload_recovered";
 }
 
 /** Whether the one matters at least as much as the other. */

@@ -5,6 +5,7 @@
 
 import type { ConfigNode } from "../config/node.ts";
 import { suggest } from "../config/nearest.ts";
+import { ESCAPES } from "./escapes.ts";
 import { truncateChars, truncateStartChars } from "./truncate.ts";
 import { type Placeholder, PLACEHOLDERS, type Values } from "./values.ts";
 
@@ -38,8 +39,15 @@ export const FILTERS = {
   first: "`first N`: its first N characters",
   last: "`last N`: its last N characters",
   date: "`date FORMAT`: of a time, as the command date has it: %Y %m %d %H %M %S %z %F %T %%",
+  html: "`html`: for HTML",
+  slack: "`slack`: for Slack's mrkdwn",
+  feishu: "`feishu`: for the markdown of Feishu's cards",
+  wecom: "`wecom`: for WeCom's text and markdown",
+  telegram_html: "`telegram_html`: for Telegram with parse_mode HTML",
+  telegram_markdown: "`telegram_markdown`: for Telegram with parse_mode MarkdownV2",
 } as const;
 type FilterName = keyof typeof FILTERS;
+type EscapeName = keyof typeof ESCAPES;
 
 const BRACES = /\{\{([a-z_]+ *(?:\|[^{}\n]*)?)\}\}|\{([a-z_]+)( *\|[^{}\n]*)?\}/g;
 const MAX_CHARS = 100_000;
@@ -67,7 +75,7 @@ export function parseTemplate(node: ConfigNode): Template {
 
 /** Reads the `template:` section of a channel. */
 export function parseMessageTemplate(node: ConfigNode): MessageTemplate {
-  const section = node.section();
+  const section = node.section('{ title: "[{host}] {summary}" }');
   const [title, text] = [section.optional("title"), section.optional("text")];
   section.end();
   return {
@@ -84,8 +92,35 @@ interface Place {
 }
 
 function parseFilters(written: string | undefined, place: Place): Filled["filters"] {
-  const parts = written === undefined ? [] : written.split("|").slice(1);
-  return parts.flatMap((part) => parseFilter(part.trim(), place) ?? []);
+  const parts = (written === undefined ? [] : written.split("|").slice(1))
+    .map((part) => part.trim());
+  const escape = parts.findIndex(isEscape);
+  const late = escape < 0 ? undefined : parts.slice(escape + 1).find(changesText);
+  if (late !== undefined) {
+    const { whole, node } = place;
+    node.problem(
+      isEscape(late)
+        ? `${whole} is escaped twice; take one of ${parts[escape]} and ${late}`
+        : `${wordOf(late)} in ${whole} must stand before ${
+          parts[escape]
+        }: it would cut what that writes`,
+    );
+  }
+  return parts.flatMap((part) => parseFilter(part, place) ?? []);
+}
+
+function wordOf(filter: string): string {
+  return filter.split(/\s/, 1)[0]!;
+}
+
+function isEscape(filter: string): boolean {
+  return Object.hasOwn(ESCAPES, wordOf(filter));
+}
+
+/** Every filter that is known does, but the one for what is empty. */
+function changesText(filter: string): boolean {
+  const word = wordOf(filter);
+  return Object.hasOwn(FILTERS, word) && word !== "default";
 }
 
 function parseFilter(
@@ -106,6 +141,10 @@ function parseFilter(
     return (value) => value === "" ? argument : value;
   }
   if (name === "date") return parseDate(argument, { placeholder, whole, node });
+  if (Object.hasOwn(ESCAPES, name)) {
+    if (argument !== "") node.problem(`${name} in ${whole} takes nothing behind it`);
+    return ESCAPES[name as EscapeName];
+  }
   const maxChars = /^\d{1,6}$/.test(argument) ? Number(argument) : 0;
   if (maxChars < 1 || maxChars > MAX_CHARS) {
     node.problem(`${name} in ${whole} needs a number of characters: {${placeholder}|${name} 200}`);

@@ -1,15 +1,17 @@
 // superbell ack: somebody looks after it. Ends reminders and escalation of open incidents.
 
+import { truncateChars } from "../alerts/truncate.ts";
 import { suggest } from "../config/nearest.ts";
 import { displayName } from "../events/event.ts";
 import { processesOf, type StoredIncident, StoredIncidents } from "../outbox/stored_incidents.ts";
+import type { Acknowledgement } from "../rules/incident.ts";
 import { matchProcess } from "../rules/match.ts";
 import { namePattern } from "../rules/parse.ts";
 import { MAX_REQUEST_CHARS } from "../rules/request.ts";
 import { ask, askerOf, looking } from "./ask.ts";
 import { type Command, parseOptions, print, printError, UsageError } from "./command.ts";
 import { settingsToLook } from "./config_file.ts";
-import { subjectOf } from "./incident_text.ts";
+import { acknowledgedText, subjectOf } from "./incident_text.ts";
 import { columns, oneLine } from "./table.ts";
 
 export const ack: Command = {
@@ -24,6 +26,8 @@ INCIDENT  the number that messages and superbell history show; its first 4 chara
 PROCESS   a name or a pattern as in where.process of a rule: every open incident of it
 all       every open incident. Without a word: the open one, if there is only one
 --by      your login name, unless given
+--reason  why. Who has acknowledged it before stays unless --reason or --by is given, and is named
+          behind the new reason then
 
 The running listener takes it within a second, and the command waits for that; while none runs
 it is taken at the next start, and stderr says so.
@@ -33,8 +37,8 @@ opened; 2 usage or configuration.
   async run(args) {
     const options = parseOptions(args, { strings: ["reason", "by"], words: ["INCIDENT…"] });
     const by = askerOf(options.string("by"));
-    const reason = options.string("reason") ?? "";
-    if (by.length > MAX_REQUEST_CHARS || reason.length > MAX_REQUEST_CHARS) {
+    const reason = options.string("reason");
+    if (by.length > MAX_REQUEST_CHARS || (reason ?? "").length > MAX_REQUEST_CHARS) {
       throw new UsageError(`--by and --reason take at most ${MAX_REQUEST_CHARS} characters`);
     }
     const settings = settingsToLook(options);
@@ -60,16 +64,34 @@ opened; 2 usage or configuration.
     }
     if (chosen.length === 0) return 1;
     print(columns(chosen.map(cells)).join("\n"));
-    const requests = chosen.map(({ incident }) => ({
+    // Whoever looks after it already is not replaced in passing.
+    const takesOver = reason !== undefined || options.string("by") !== undefined;
+    const stay = chosen.filter(({ incident }) => incident.acknowledged !== undefined && !takesOver);
+    for (const one of stay) print(`incident ${one.incident.id}: ${acknowledgedText(one)}`);
+    const requests = chosen.filter((one) => !stay.includes(one)).map(({ incident }) => ({
       kind: "acknowledge" as const,
       incident: incident.id,
       by,
-      reason,
+      reason: truncateChars(reasonAfter(incident.acknowledged, { by, reason }), MAX_REQUEST_CHARS),
     }));
-    const code = await ask(settings, "ack", requests);
+    const code = requests.length === 0 ? 0 : await ask(settings, "ack", requests);
     return unknown.length > 0 ? 1 : code;
   },
 };
+
+/** The reason of who takes over, and who looked after it before and why. */
+function reasonAfter(
+  before: Acknowledgement | undefined,
+  { by, reason = "" }: { readonly by: string; readonly reason: string | undefined },
+): string {
+  if (before === undefined) return reason;
+  if (before.by === by) {
+    const earlier = / ?\(before: .*\)$/s.exec(before.reason)?.[0] ?? "";
+    return reason === "" ? before.reason : reason + earlier;
+  }
+  const why = before.reason === "" ? "" : `: ${before.reason}`;
+  return `${reason} (before: ${before.by}${why})`.trimStart();
+}
 
 function cells(one: StoredIncident): string[] {
   const { id, rule, word } = one.incident;

@@ -1,6 +1,7 @@
 // How a command asks something of the running listener: it writes the request into the outbox's
 // file, waits a moment for the answer, and says whether the listener has taken it or will.
 
+import { formatTime } from "../alerts/compose.ts";
 import type { Connection } from "../outbox/connection.ts";
 import { type Answer, RequestStore } from "../outbox/request_store.ts";
 import type { Request } from "../rules/request.ts";
@@ -44,7 +45,7 @@ export async function ask(
   const runs = listenerOf(settings)?.runs ?? true;
   const answers = runs ? await answersTo(settings, ids) : new Map<number, Answer>();
   for (const { done, text } of answers.values()) {
-    const line = oneLine(text);
+    const line = oneLine(inZone(text, settings.timeZone));
     if (done) print(line);
     else printError(`superbell ${command}: ${line}`);
   }
@@ -53,7 +54,7 @@ export async function ask(
   if (!runs) {
     printError(
       `no listener uses "${settings.stateDir}" now: it takes ${them} when it starts; until then ` +
-        `nothing is sent`,
+        `nothing in it is sent`,
     );
     return 0;
   }
@@ -66,6 +67,14 @@ export async function ask(
     );
   }
   return left === 0 && [...answers.values()].every(({ done }) => done) ? 0 : 1;
+}
+
+/** The listener writes an instant so that any zone can be told: people read their own. */
+function inZone(text: string, timeZone: string | undefined): string {
+  return text.replace(
+    /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g,
+    (instant) => formatTime(Date.parse(instant), timeZone),
+  );
 }
 
 function change<Value>(settings: Settings, work: (store: RequestStore) => Value): Value {

@@ -32,6 +32,8 @@ export interface Options {
   string(name: string): string | undefined;
   flag(name: string): boolean;
   readonly words: readonly string[];
+  /** The names of the options that were given, but `config`. */
+  readonly given: readonly string[];
 }
 
 /** Reads the arguments, `-c` standing for `--config`; throws a UsageError that names the mistake. */
@@ -67,7 +69,24 @@ export function parseOptions(args: readonly string[], spec: OptionSpec): Options
     string: (name) => valuesByName.get(name)?.[0],
     flag: (name) => parsed[name] === true,
     words,
+    given: [...valuesByName].filter(([name, { length }]) => name !== "config" && length > 0)
+      .map(([name]) => name).concat(flags.filter((name) => parsed[name] === true)),
   };
+}
+
+/**
+ * Throws a UsageError where an option was given that this action does not take: who asks for less
+ * than everything must not get everything.
+ */
+export function refuseOptions(
+  { given }: Options,
+  action: string,
+  taken: readonly string[],
+): void {
+  const other = given.find((name) => !taken.includes(name));
+  if (other === undefined) return;
+  const known = taken.map((name) => `--${name}`).join(", ");
+  throw new UsageError(`${action} takes no --${other}${known && `; it takes ${known}`}`);
 }
 
 /** Writes to stdout, whole, also into a pipe that is slow to take it. */

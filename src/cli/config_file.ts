@@ -1,6 +1,9 @@
 // Which configuration file: -c, else $SUPERBELL_CONFIG, else ./superbell.yaml, else /etc.
 
-import type { Problem } from "../config/problem.ts";
+import { parse as parseYaml } from "@std/yaml";
+import { shellWord } from "../alerts/compose.ts";
+import { ConfigError, type Problem } from "../config/problem.ts";
+import { readNow } from "../file_read.ts";
 import { loadSettings, type Settings } from "../settings.ts";
 import { count, type Options, printError, UsageError } from "./command.ts";
 
@@ -48,16 +51,59 @@ export function settingsFrom(
 export function settingsToLook(options: Options): Settings {
   const path = configPath(options);
   const found: Problem[] = [];
-  const settings = loadSettings(path, {
-    env: (name) => Deno.env.get(name),
-    needsSecrets: false,
-    onProblems: (problems) => found.push(...problems),
-  });
+  const look = (readFile = readNow) =>
+    loadSettings(path, {
+      env: (name) => Deno.env.get(name),
+      needsSecrets: false,
+      onProblems: (problems) => found.push(...problems),
+      readFile,
+    });
+  let settings: Settings;
+  try {
+    settings = look();
+  } catch (error) {
+    const plain = plainLines(path);
+    if (!(error instanceof ConfigError) || plain === undefined) throw error;
+    settings = look((named) =>
+      named === path ? { bytes: plain, isOpenToAll: false } : readNow(named)
+    );
+    printError(
+      `"${path}" is not valid YAML (superbell check -c ${shellWord(path)} tells where): its ` +
+        `channels and rules are not known here; this is about state_dir "${settings.stateDir}"`,
+    );
+    return settings;
+  }
   if (found.length > 0) {
     printError(
-      `"${path}" has ${count(found, "problem")} (superbell check tells them); this is about its ` +
+      `"${path}" has ${count(found, "problem")} (superbell check -c ${shellWord(path)} tells ` +
+        `them); this is about its ` +
         `state_dir, "${settings.stateDir}"`,
     );
   }
   return settings;
+}
+
+/** Keys of the top level that say where to look and how to write times. */
+const PLAIN = /^(state_dir|time_zone|language):[ \t]+\S.*$/gm;
+
+/**
+ * Of a file that is no YAML the lines with such a key, which can be read one by one; undefined where
+ * it is YAML, or cannot be read at all, or these lines are what is wrong with it.
+ */
+function plainLines(path: string): Uint8Array | undefined {
+  const file = readNow(path);
+  if (!("bytes" in file)) return undefined;
+  const text = new TextDecoder().decode(file.bytes);
+  if (isYaml(text)) return undefined;
+  const lines = (text.match(PLAIN) ?? []).join("\n");
+  return isYaml(lines) ? new TextEncoder().encode(lines) : undefined;
+}
+
+function isYaml(text: string): boolean {
+  try {
+    parseYaml(text, { schema: "core" });
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -3,6 +3,9 @@
 import { formatTime } from "../alerts/compose.ts";
 import { formatRoughly } from "../config/duration.ts";
 import { suggest } from "../config/nearest.ts";
+import type { Exit } from "../events/event.ts";
+import { RosterStore } from "../outbox/roster_store.ts";
+import { lockMadeMs } from "../outbox/state_dir.ts";
 import { processesOf, type StoredIncident, StoredIncidents } from "../outbox/stored_incidents.ts";
 import { HOST_RULE } from "../rules/host_incident.ts";
 import { matchProcess } from "../rules/match.ts";
@@ -13,7 +16,15 @@ import { type Command, type Options, parseOptions, print, UsageError } from "./c
 import { settingsToLook } from "./config_file.ts";
 import { drawTimeline, glyphsFor } from "./history_timeline.ts";
 import { incidentDocument } from "./incident_document.ts";
-import { acknowledgedText, CLOSING_WORDS, subjectOf, toldText } from "./incident_text.ts";
+import {
+  acknowledgedText,
+  CLOSING_WORDS,
+  lastExitOf,
+  lastExitText,
+  subjectOf,
+  toldText,
+  withMaskedExit,
+} from "./incident_text.ts";
 import { columns, oneLine } from "./table.ts";
 import { type Here, parseSince } from "./when.ts";
 
@@ -29,7 +40,8 @@ export const history: Command = {
 
 The incidents that were open at some time since then (1d), the oldest first, those that are still
 open at the end; and a picture of it: a line for each process, from then until now. The picture
-is drawn in ASCII where LANG has no UTF-8.
+is drawn in ASCII where LANG has no UTF-8, and blank where nothing is known: before superbell began
+to use state_dir, and longer ago than outbox.keep. "ended N times" counts failed starts as well.
 
 --process  a name or a pattern as in where.process of a rule: 'web:*'
 --rule     only of this rule
@@ -52,10 +64,15 @@ Exit codes: 0; 1 the outbox cannot be read; 2 usage or configuration.
     const sinceMs = parseSince("since", options.string("since") ?? "1d", here);
     if (sinceMs >= here.nowMs) throw new UsageError("--since lies ahead");
     const width = parseWidth(options.string("width"));
-    const all = looking(settings, (outbox) => new StoredIncidents(outbox).since(sinceMs));
+    const { all, roster } = looking(settings, (outbox) => ({
+      all: new StoredIncidents(outbox).since(sinceMs),
+      roster: new RosterStore(outbox).processes().map((known) => withMaskedExit(known, settings)),
+    }));
     const incidents = narrow(all, options, settings);
     if (options.flag("json")) {
-      const documents = incidents.map((one) => incidentDocument(one, here.nowMs));
+      const documents = incidents.map((one) =>
+        incidentDocument(one, { nowMs: here.nowMs, exit: lastExitOf(one, roster) })
+      );
       print(JSON.stringify(documents, undefined, 2));
       return 0;
     }
@@ -64,18 +81,26 @@ Exit codes: 0; 1 the outbox cannot be read; 2 usage or configuration.
       return 0;
     }
     const glyphs = glyphsFor((name) => Deno.env.get(name));
-    print(columns(incidents.map((one) => incidentCells(one, here))).join("\n") + "\n");
-    print(drawTimeline(incidents, { ...here, sinceMs, width, glyphs }).join("\n"));
+    const rows = incidents.map((one) =>
+      incidentCells(one, { ...here, exit: lastExitOf(one, roster) })
+    );
+    print(columns(rows).join("\n") + "\n\n");
+    const knownSinceMs = knownSince(settings, here.nowMs);
+    print(drawTimeline(incidents, { ...here, sinceMs, width, glyphs, knownSinceMs }).join("\n"));
     return 0;
   },
 };
 
-/** The incident as the cells of a row. */
-export function incidentCells(one: StoredIncident, { nowMs, timeZone }: Here): string[] {
+/** The incident as the cells of a row; `exit`: how its processes ended the last time. */
+export function incidentCells(
+  one: StoredIncident,
+  { nowMs, timeZone, exit }: Here & { readonly exit?: Exit | undefined },
+): string[] {
   const { incident, closed } = one;
   const lastedMs = Math.max(0, (closed?.atMs ?? nowMs) - incident.startedAtMs);
   const facts = [
     incident.ends === 0 ? undefined : `ended ${timesText(incident.ends)}`,
+    exit && lastExitText(exit),
     toldText(one),
     acknowledgedText(one),
   ].filter((fact) => fact !== undefined);
@@ -87,8 +112,16 @@ export function incidentCells(one: StoredIncident, { nowMs, timeZone }: Here): s
       : `${formatRoughly(lastedMs)}, ${CLOSING_WORDS[closed.closing] ?? "over"}`,
     oneLine(`${incident.rule}: ${incident.word}`),
     subjectOf(one),
-    facts.join("; "),
+    oneLine(facts.join("; ")),
   ];
+}
+
+/** Since when incidents are known: the listener makes its lock once, and forgets what is old. */
+export function knownSince(
+  { stateDir, retention }: Pick<Settings, "stateDir" | "retention">,
+  nowMs: number,
+): number {
+  return Math.max(lockMadeMs(stateDir) ?? -Infinity, nowMs - retention.keepMs);
 }
 
 function timesText(count: number): string {

@@ -27,8 +27,11 @@ export interface TimelineOptions extends Here {
   /** Columns of the whole line. */
   readonly width: number;
   readonly glyphs: Glyphs;
+  /** Nothing is known of the time before, but the incidents that are given. @default all of it is */
+  readonly knownSinceMs?: number | undefined;
 }
 
+const UNKNOWN = " ";
 const MOST_ROWS = 40;
 const MAX_NAME_CHARS = 30;
 const LEAST_CELLS = 10;
@@ -43,7 +46,7 @@ interface Span {
 /** The picture with its legend; no lines when there is nothing to show. */
 export function drawTimeline(
   incidents: readonly StoredIncident[],
-  { nowMs, timeZone, sinceMs, width, glyphs }: TimelineOptions,
+  { nowMs, timeZone, sinceMs, width, glyphs, knownSinceMs = sinceMs }: TimelineOptions,
 ): string[] {
   const spansByName = new Map<string, Span[]>();
   for (const one of incidents) {
@@ -66,7 +69,9 @@ export function drawTimeline(
     const drawn = Array.from({ length: cells }, (_, cell) => {
       const fromMs = sinceMs + cell * stepMs;
       const isLast = cell === cells - 1;
-      return glyphs[levelIn(spans, fromMs, isLast ? nowMs + 1 : fromMs + stepMs)]!;
+      const toMs = isLast ? nowMs + 1 : fromMs + stepMs;
+      const level = levelIn(spans, fromMs, toMs);
+      return level === 0 && toMs <= knownSinceMs ? UNKNOWN : glyphs[level]!;
     });
     return name + " ".repeat(nameWidth - widthOf(name) + 2) + drawn.join("");
   });
@@ -75,6 +80,9 @@ export function drawTimeline(
     " ".repeat(nameWidth + 2) + axis(sinceMs, { nowMs, timeZone, cells }),
     ...lines,
     ...(more > 0 ? [`… and ${more} more processes; --process shows fewer`] : []),
+    ...(sinceMs + stepMs <= knownSinceMs
+      ? [`blank: not known, before ${formatTime(knownSinceMs, timeZone)}`]
+      : []),
     `${glyphs[0]} nothing  ${glyphs[1]} broken, not told  ${glyphs[2]} broken, told  ` +
     `${glyphs[3]} told that it gave up or flaps  (one character is ${formatRoughly(stepMs)})`,
   ];

@@ -107,8 +107,14 @@ stopwaitsecs=${stopSeconds}
 `;
 }
 
-/** As supervisord splits command= (shlex). */
+/** As supervisord splits command= (shlex), once it has cut off what it takes for a comment. */
 function word(text: string): string {
+  if (/\s[;#]|[\r\n]/.test(text)) {
+    throw new UsageError(
+      `supervisord cannot be told of "${text}": it takes what stands behind " ;" or " #" for a ` +
+        "comment, in quotes too; give the file another name",
+    );
+  }
   return /^[^\s"'\\;#]+$/.test(text) ? text : `"${text.replace(/["\\]/g, "\\$&")}"`;
 }
 

@@ -75,9 +75,9 @@ async function listenWith(
   const reading = await readConfiguration(source);
   const { outcome: settings } = reading;
   if (settings instanceof ConfigError) throw settings;
-  const { redactor, logLevel } = settings;
+  const { redactor, logLevel, timeZone } = settings;
   const { now } = systemClock;
-  const log = new Log({ level: logLevel, redactor, now });
+  const log = new Log({ level: logLevel, redactor, timeZone, now });
   surviveMistakes(log);
   for (const warning of settings.warnings) log.warn(describeProblem(settings.path, warning));
   using lock = new StateLock(settings.stateDir, {

@@ -20,6 +20,7 @@ import {
   parseOptions,
   print,
   printError,
+  refuseOptions,
   UsageError,
 } from "./command.ts";
 import { settingsToLook } from "./config_file.ts";
@@ -65,6 +66,7 @@ outbox is damaged or cannot be opened; 2 usage or configuration.
     if (act === undefined) {
       throw new UsageError(`unknown action "${action}"; ${suggest(action, Object.keys(actions))}`);
     }
+    refuseOptions(options, action, OPTIONS_OF[action] ?? []);
     const settings = settingsToLook(options);
     const job = {
       options,
@@ -87,7 +89,9 @@ outbox is damaged or cannot be opened; 2 usage or configuration.
           }),
       );
       if (job.listener?.runs === false) {
-        printError(`no listener uses "${settings.stateDir}" now: nothing is sent until one does`);
+        printError(
+          `no listener uses "${settings.stateDir}" now: nothing in it is sent until one does`,
+        );
       }
       return code;
     } catch (error) {
@@ -97,6 +101,14 @@ outbox is damaged or cannot be opened; 2 usage or configuration.
       throw new Error(damage);
     }
   },
+};
+
+/** What goes with each action; the configuration does with all. */
+const OPTIONS_OF: Readonly<Record<string, readonly string[]>> = {
+  list: ["state", "channel", "limit", "json"],
+  show: ["json"],
+  retry: ["all", "channel"],
+  drop: ["all", "channel"],
 };
 
 interface Job {
@@ -165,9 +177,12 @@ function show(entries: StoredEntries, job: Job): number {
   }
   printEntries([entry], job);
   const { text } = messageOf(entry, settings);
-  print("\n" + withoutControls(text).replace(/^(?=.)/gm, "  ") + "\n");
-  for (const attempt of attempts) print(describeAttempt(attempt, settings));
-  for (const line of whatFollows(entry, job)) print(line);
+  print("\n" + withoutControls(text).trimEnd().replace(/^(?=.)/gm, "  "));
+  const fate = [
+    ...attempts.map((attempt) => describeAttempt(attempt, settings)),
+    ...whatFollows(entry, job),
+  ];
+  if (fate.length > 0) print("\n" + fate.join("\n"));
   return 0;
 }
 
@@ -268,13 +283,23 @@ function whyHeld({ channel }: StoredEntry, { states, nowMs }: Job): string {
   return `; waits ${formatRoughly(held.untilMs - nowMs)}: ${oneLine(held.reason)}`;
 }
 
+/** How an attempt ended, and what it means for the message. */
+const ATTEMPTS: Readonly<
+  Record<StoredAttempt["outcome"], { readonly outcome: string; readonly becomes: string }>
+> = {
+  delivered: { outcome: "delivered", becomes: "" },
+  retry: { outcome: "failed", becomes: ", to be tried again" },
+  rejected: { outcome: "refused", becomes: ", not to be tried again" },
+};
+
 function describeAttempt(attempt: StoredAttempt, { timeZone }: Settings): string {
   const { others } = attempt;
   const together = others === undefined
     ? ""
     : `, in one message with ${others} other ${others === 1 ? "entry" : "entries"}`;
-  return `${formatTime(attempt.atMs, timeZone)}  ${attempt.outcome} after ` +
-    `${formatDuration(attempt.tookMs)}${together}: ${oneLine(attempt.reason)}`;
+  const { outcome, becomes } = ATTEMPTS[attempt.outcome];
+  return `${formatTime(attempt.atMs, timeZone)}  ${outcome} (took ` +
+    `${formatDuration(attempt.tookMs)})${becomes}${together}: ${oneLine(attempt.reason)}`;
 }
 
 /** What comes after the attempts so far. */
@@ -360,5 +385,5 @@ function parseId(word: string): number {
 function parseLimit(text: string | undefined): number {
   if (text === undefined) return 50;
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new UsageError(`--limit takes a whole number, found "${text}"`);
+  throw new UsageError(`--limit takes a whole number from 1 on, found "${text}"`);
 }

@@ -17,6 +17,7 @@ import {
   parseOptions,
   print,
   printError,
+  refuseOptions,
   UsageError,
 } from "./command.ts";
 import { settingsToLook } from "./config_file.ts";
@@ -30,14 +31,15 @@ export const silence: Command = {
   help: `Usage: superbell silence add    [-c FILE] PATTERN… 30m      [--reason TEXT] [--by NAME]
        superbell silence add    [-c FILE] PATTERN… --until TIME [--reason TEXT] [--by NAME]
        superbell silence list   [-c FILE] [--json]
-       superbell silence remove [-c FILE] ID… | all
+       superbell silence remove [-c FILE] ID… | PATTERNS… | all
 
 add     begins a silence about the processes that the patterns fit, as in where.process of a
         rule: 'web:*', api, '*'. For a time (90s, 30m, 2h, 1d), or until 18:00, 2026-11-22,
         '2026-11-22 06:00' or an ISO time; without a zone they are in time_zone of the
         configuration. At most ${formatDuration(LONGEST_SILENCE_MS)}. --by: your login name
 list    the silences in force, how long still, and what each holds now
-remove  ends it; what it holds and is still broken is told at once. ID: its first 4 characters do
+remove  ends it; what it holds and is still broken is told at once. ID: its first 4 characters do;
+        PATTERNS: all of its patterns, with commas
 
 The running listener takes it within a second, and the command waits for that; while none runs
 it is taken at the next start, and stderr says so.
@@ -51,14 +53,14 @@ Exit codes: 0; 1 no such silence, the listener does not answer, or the outbox ca
       words: ["action", "PATTERN…"],
     });
     const [action = "list", ...words] = options.words;
-    const actions: Record<string, (job: Job) => Promise<number> | number> = { add, list, remove };
-    const act = Object.hasOwn(actions, action) ? actions[action] : undefined;
-    if (act === undefined) {
-      throw new UsageError(`unknown action "${action}"; ${suggest(action, Object.keys(actions))}`);
+    const known = ACTIONS.get(action);
+    if (known === undefined) {
+      throw new UsageError(`unknown action "${action}"; ${suggest(action, ACTIONS.keys())}`);
     }
+    refuseOptions(options, action, known.takes);
     const settings = settingsToLook(options);
     const here = { nowMs: Date.now(), timeZone: settings.timeZone };
-    return await act({ options, settings, words, here });
+    return await known.act({ options, settings, words, here });
   },
 };
 
@@ -68,6 +70,16 @@ interface Job {
   readonly words: readonly string[];
   readonly here: Here;
 }
+
+const ACTIONS: ReadonlyMap<string, {
+  readonly act: (job: Job) => Promise<number> | number;
+  /** The options that mean something for it. */
+  readonly takes: readonly string[];
+}> = new Map([
+  ["add", { act: add, takes: ["until", "reason", "by"] }],
+  ["list", { act: list, takes: ["json"] }],
+  ["remove", { act: remove, takes: [] }],
+]);
 
 async function add(job: Job): Promise<number> {
   const { settings, here } = job;
@@ -95,6 +107,9 @@ function silenceOf({ options, words, here }: Job): Silence {
   }
   if (patterns.length > MOST_PATTERNS) {
     throw new UsageError(`a silence has at most ${MOST_PATTERNS} patterns`);
+  }
+  if (patterns.some((pattern) => pattern.trim() === "")) {
+    throw new UsageError("a pattern is empty, which is no process; '*' is all of them");
   }
   const wrong = patterns.map(wrongSilencePattern).find((why) => why !== undefined) ??
     wrongUntil(untilMs, here.nowMs);
@@ -158,7 +173,7 @@ function list({ options, settings, words, here }: Job): number {
 
 async function remove({ settings, words, here }: Job): Promise<number> {
   if (words.length === 0) {
-    throw new UsageError("remove takes an ID or all; superbell silence list prints them");
+    throw new UsageError("remove takes an ID, patterns or all; superbell silence list prints them");
   }
   const seen = looking(settings, (outbox) => readSilences(outbox, here.nowMs));
   if (words.length === 1 && words[0] === "all") {

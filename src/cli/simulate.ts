@@ -2,7 +2,7 @@
 // touches no state.
 
 import { formatTime } from "../alerts/compose.ts";
-import { parseDuration } from "../config/duration.ts";
+import { formatDuration, parseDuration } from "../config/duration.ts";
 import { type Command, count, parseOptions, print, printError, UsageError } from "./command.ts";
 import { settingsFrom } from "./config_file.ts";
 import { parseInput } from "./simulate_input.ts";
@@ -12,6 +12,9 @@ import { oneLine } from "./table.ts";
 import { parseUntil } from "./when.ts";
 
 const MAX_INPUT_BYTES = 256 * 1024 ** 2;
+
+/** What is open is reminded of for as long as time goes on. */
+const LONGEST_MS = 366 * 24 * 60 * 60 * 1000;
 
 export const simulate: Command = {
   name: "simulate",
@@ -90,6 +93,9 @@ Exit codes: 0; 1 EVENTS cannot be read; 2 usage or configuration, or a line that
 
 function durationOf(option: string, text: string): number {
   const durationMs = parseDuration(text);
+  if (durationMs !== undefined && durationMs > LONGEST_MS) {
+    throw new UsageError(`--${option} is at most ${formatDuration(LONGEST_MS)}, found "${text}"`);
+  }
   if (durationMs !== undefined) return durationMs;
   throw new UsageError(`--${option} takes a time like 1s, 5m or 1h, found "${text}"`);
 }

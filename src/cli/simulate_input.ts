@@ -73,6 +73,9 @@ const STATES: Readonly<Record<string, string>> = {
   UNKNOWN: "RUNNING",
 };
 
+/** A time of day, or a day, which no line takes. */
+const CLOCK = /^(?:\d{1,2}:\d\d(?::\d\d)?|\d{4}-\d\d-\d\d.*)$/;
+
 /** What may be said of each state; the rest is usual. */
 const KEYS = ["expected", "from", "pid", "tries"] as const;
 
@@ -148,6 +151,12 @@ function parseLine(
     );
   }
   const name = words.slice(0, at).join(" ");
+  if (at > 1 && CLOCK.test(words[0]!)) {
+    throw new UsageError(
+      `a line begins with the process, or with how long to wait before it, as ` +
+        `"+5m web:api EXITED"; found the time "${words[0]}"`,
+    );
+  }
   const word = bare(words[at]!);
   if (GROUPS.includes(word)) return [word, `groupname:${name}\n`];
   const process = nameOf(name);

@@ -1,7 +1,8 @@
 // The report of `superbell status` for programs. Every key is always there, null where nothing
 // is known. Times are ISO 8601 in UTC, durations milliseconds. Keys may be added.
 
-import { incidentDocument } from "./incident_document.ts";
+import { exitDocument, incidentDocument } from "./incident_document.ts";
+import { lastExitOf } from "./incident_text.ts";
 import { silenceDocument } from "./silence_report.ts";
 import { advise } from "./status_text.ts";
 import type { ChannelReport, Report, SeenProcess, StoredReport } from "./status_report.ts";
@@ -25,7 +26,10 @@ export function statusDocument(report: Report) {
     },
     problem: problem ?? null,
     processes: stored === undefined ? null : processesDocument(stored),
-    incidents: stored?.incidents.map((one) => incidentDocument(one, nowMs)) ?? null,
+    incidents:
+      stored?.incidents.map((one) =>
+        incidentDocument(one, { nowMs, exit: lastExitOf(one, stored.processes) })
+      ) ?? null,
     silences: stored?.silences.map((silence) => silenceDocument(silence, nowMs)) ?? null,
     maintenance: stored?.windows.map(({ patterns, untilMs }) => ({
       patterns,
@@ -66,13 +70,7 @@ function processDocument(known: SeenProcess) {
     troubled: known.isTroubled,
     pid: known.alivePid ?? null,
     restarts: known.restarts,
-    exit: exit === undefined ? null : {
-      status: exit.status ?? null,
-      signal: exit.signal ?? null,
-      core_dumped: exit.coreDumped ?? null,
-      spawn_error: exit.spawnError ?? null,
-      certainty: exit.certainty,
-    },
+    exit: exitDocument(exit),
     last_event: known.lastEvent ?? null,
     last_event_at: iso(known.lastEventAtMs),
   };

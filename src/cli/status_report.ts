@@ -12,6 +12,7 @@ import { openUntilMs } from "../rules/maintenance.ts";
 import type { KnownProcess } from "../rules/roster.ts";
 import type { NamePatterns } from "../rules/rule.ts";
 import type { Settings } from "../settings.ts";
+import { withMaskedExit } from "./incident_text.ts";
 import { readSilences, type SeenSilence } from "./silence_report.ts";
 import { damageSentence, listenerOf, visiting } from "./visit.ts";
 
@@ -45,6 +46,8 @@ export interface StoredReport {
   readonly delivered: number;
   readonly channels: readonly ChannelReport[];
   readonly gaps: GapReport;
+  /** Types of events that the section turned out to lack in events=. */
+  readonly unsubscribed: readonly string[];
 }
 
 /** A maintenance window that is open. */
@@ -122,7 +125,10 @@ function readStored(
       : supervisordOf(notes.supervisor_run),
     pool: notes.pool,
     processes: roster.processes()
-      .map((process) => ({ ...process, isTroubled: isTroubled(process, nowMs) }))
+      .map((process) => ({
+        ...withMaskedExit(process, settings),
+        isTroubled: isTroubled(process, nowMs),
+      }))
       .sort(byGravity),
     incidents: new StoredIncidents(outbox).open(),
     silences: readSilences(outbox, nowMs),
@@ -137,6 +143,7 @@ function readStored(
       recovered: gaps.reduce((sum, { recovered }) => sum + recovered, 0),
       lastAtMs: gaps.at(-1)?.atMs,
     },
+    unsubscribed: notes.unsubscribed?.split(",") ?? [],
   };
 }
 

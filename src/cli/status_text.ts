@@ -1,13 +1,13 @@
 // The report of `superbell status` on one screen: what is wrong first and in full, the rest by
 // numbers, and at the end what to do.
 
-import { formatTime } from "../alerts/compose.ts";
+import { formatTime, shellWord } from "../alerts/compose.ts";
 import { foldNames } from "../alerts/fold.ts";
 import { truncateChars } from "../alerts/truncate.ts";
 import { formatRoughly } from "../config/duration.ts";
 import { displayName } from "../events/event.ts";
 import type { StoredIncident } from "../outbox/stored_incidents.ts";
-import { acknowledgedText, subjectOf, toldText } from "./incident_text.ts";
+import { acknowledgedText, lastExitText, subjectOf, toldText } from "./incident_text.ts";
 import { silenceCells } from "./silence_report.ts";
 import type {
   ChannelReport,
@@ -97,12 +97,13 @@ function indented(lines: readonly string[]): string[] {
 }
 
 /** What to do, a line each; nothing when nothing is wrong. */
-export function advise({ listener, stored, nowMs }: Report): string[] {
+export function advise({ listener, stored, settings, nowMs }: Report): string[] {
   const advice: string[] = [];
   const section = stored?.pool ?? "superbell";
   if (listener?.runs === false) {
     advice.push(
-      `no listener runs and nothing is sent: supervisorctl status ${section}; its log says why`,
+      `no listener uses state_dir "${settings.stateDir}" and nothing of it is sent: ` +
+        `supervisorctl status ${section}; its log says why`,
     );
   }
   if (stored === undefined) return advice;
@@ -119,11 +120,13 @@ export function advise({ listener, stored, nowMs }: Report): string[] {
     const { id } = unheeded.incident;
     advice.push(`incidents: superbell ack ${id} ends reminders and escalation; superbell history`);
   }
-  const failing = stored.channels.find(({ type, state }) =>
+  const failing = stored.channels.filter(({ type, state }) =>
     type !== undefined && state?.failingSinceMs !== undefined
-  );
-  if (failing !== undefined) {
-    advice.push(`channel ${failing.name} fails: superbell test --channel ${failing.name}`);
+  ).map(({ name }) => name);
+  if (failing.length === 1) {
+    advice.push(`channel ${failing[0]} fails: superbell test --channel ${failing[0]}`);
+  } else if (failing.length > 1) {
+    advice.push(`${failing.length} channels fail (${failing.join(", ")}): superbell test`);
   }
   if (stored.counts.dead > 0) {
     advice.push(
@@ -132,9 +135,21 @@ export function advise({ listener, stored, nowMs }: Report): string[] {
     );
   }
   if (nowMs - (stored.gaps.lastAtMs ?? -Infinity) < DAY_MS) {
-    advice.push("gaps: set buffer_size of the section to 1000 or more, see superbell init section");
+    advice.push(
+      `gaps: set buffer_size of the section to 1000 or more, see ${sectionCommand(settings)}`,
+    );
+  }
+  if (stored.unsubscribed.length > 0) {
+    advice.push(
+      `events= of the section: ${sectionCommand(settings)} prints the right line; then ` +
+        "supervisorctl reread && supervisorctl update",
+    );
   }
   return advice;
+}
+
+function sectionCommand({ path }: Report["settings"]): string {
+  return `superbell init section -c ${shellWord(path)}`;
 }
 
 function listenerLine({ listener, settings }: Report, times: Times): string {
@@ -197,11 +212,11 @@ function countedLines(processes: readonly SeenProcess[]): string[] {
 }
 
 function processCells(known: SeenProcess, times: Times): string[] {
-  const { state, process, sinceMs, alivePid, restarts, lastEvent, lastEventAtMs } = known;
+  const { state, process, sinceMs, alivePid, lastEvent, lastEventAtMs } = known;
   const facts = [
     alivePid === undefined ? undefined : `pid ${alivePid}`,
-    restarts === 0 ? undefined : `ended by itself ${restarts === 1 ? "once" : `${restarts} times`}`,
-    describeExit(known),
+    endsText(known),
+    lastExitText(known.exit),
     lastEvent && lastEventAtMs && `${lastEvent} ${times.ago(lastEventAtMs)}`,
   ].filter((fact) => fact !== undefined);
   return [
@@ -212,15 +227,11 @@ function processCells(known: SeenProcess, times: Times): string[] {
   ];
 }
 
-/** How it ended the last time, as far as that is known. */
-function describeExit({ exit }: SeenProcess): string | undefined {
-  if (exit === undefined) return undefined;
-  const cause = exit.signal === undefined
-    ? exit.status === undefined ? undefined : `exit status ${exit.status}`
-    : exit.signal + (exit.coreDumped === true ? " with core dump" : "");
-  const likely = cause !== undefined && exit.certainty === "likely" ? " (likely)" : "";
-  const why = [cause && cause + likely, exit.spawnError].filter((part) => part !== undefined);
-  return why.length === 0 ? undefined : `last: ${why.join(", ")}`;
+/** Expected ends and failed starts count as well, since superbell knows the process. */
+function endsText({ restarts, expected }: SeenProcess): string | undefined {
+  if (restarts === 0) return undefined;
+  if (restarts > 1) return `ended ${restarts} times in all`;
+  return expected === true ? "ended once" : "ended unexpectedly";
 }
 
 function incidentsLine({ incidents }: StoredReport): string {
@@ -301,10 +312,14 @@ function whyNotYet(
   return oldest.dueAtMs > nowMs ? "others may be told with it" : "no attempt yet";
 }
 
-function gapsLine({ gaps: { count, dropped, recovered, lastAtMs } }: StoredReport, times: Times) {
-  if (lastAtMs === undefined) return "none: supervisord dropped no event";
+function gapsLine({ gaps, unsubscribed }: StoredReport, times: Times) {
+  const { count, dropped, recovered, lastAtMs } = gaps;
+  const lacks = unsubscribed.length === 0
+    ? ""
+    : `; NEVER SENDS ${oneLine(unsubscribed.join(", "))}: not in events= of the section`;
+  if (lastAtMs === undefined) return `none: supervisord dropped no event${lacks}`;
   return `${dropped} events dropped by supervisord in ${count} ${count === 1 ? "gap" : "gaps"}, ` +
-    `${recovered} ends of processes found out all the same; the last ${times.at(lastAtMs)}`;
+    `${recovered} ends of processes found out all the same; the last ${times.at(lastAtMs)}${lacks}`;
 }
 
 function channelCells(channel: ChannelReport, times: Times): string[] {

@@ -63,8 +63,9 @@ async function sendTest(
     if (outcome.kind === "delivered") {
       return { delivered: true, text: settings.redactor.redact(`delivered: ${outcome.detail}`) };
     }
+    // As the listener writes it, so that the docs' words for it fit here too.
     const reason = signal.aborted
-      ? `no answer within ${formatDuration(configured.timeoutMs)}`
+      ? `${outcome.reason} (timeout ${formatDuration(configured.timeoutMs)})`
       : outcome.reason;
     const next = outcome.kind === "retry"
       ? "superbell would try again"

@@ -21,7 +21,9 @@ export function parseUntil(option: string, text: string, here: Here): number {
   if (absolute !== undefined) return absolute;
   const words = text.trim().split(/\s+/);
   const end = parseSilenceEnd(["until", ...words], here.nowMs, here.timeZone);
-  if ("why" in end || end.words.length > 0) {
+  const date = /^\d{4}-\d\d-\d\d/.exec(words[0]!)?.[0];
+  const isOfNoDay = date !== undefined && !isReal(date);
+  if (isOfNoDay || "why" in end || end.words.length > 0) {
     throw new UsageError(`--${option} takes a time like ${KINDS}, found "${text}"`);
   }
   return end.untilMs;

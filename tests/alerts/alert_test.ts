@@ -48,6 +48,28 @@ Deno.test("alertFor() takes over all that the event says", () => {
   });
 });
 
+Deno.test("alertFor() has the time when it happened of what was found afterwards", () => {
+  const decision = { rule: RULE, word: "fatal" } as const;
+  const alertAt = (origin: Partial<Event["origin"]>) => {
+    const { atMs, reconciled, foundOnly, unsubscribed } = alertFor(decision, {
+      kind: "process_fatal",
+      origin: { server: "box", eventname: "PROCESS_STATE_FATAL", identity: "api 7", ...origin },
+      process: { name: "api", group: "web" },
+      fromState: "BACKOFF",
+    }, CONTEXT);
+    return { atMs, reconciled, foundOnly, unsubscribed };
+  };
+  const known = { reconciled: true, foundOnly: undefined, unsubscribed: undefined } as const;
+  assertEquals(alertAt({ reconciled: true, atMs: 400 }), { ...known, atMs: 400 });
+  assertEquals(alertAt({ reconciled: true, atMs: 4000 }), { ...known, atMs: 1000 }, "never ahead");
+  assertEquals(alertAt({ reconciled: true, unsubscribed: true }), {
+    atMs: 1000,
+    reconciled: true,
+    foundOnly: true,
+    unsubscribed: true,
+  });
+});
+
 Deno.test("alertFor() gives the same frame the same id", () => {
   assertEquals(alert({}).id, alert({}).id);
 });
@@ -112,4 +134,17 @@ Deno.test("alertFor() tells events without a frame apart by their identity alone
   assertEquals(later.id, ownAlert(FAILING).id);
   const other = { ...FAILING, origin: { ...FAILING.origin, identity: "oncall 2000" } };
   assertNotEquals(ownAlert(other).id, later.id);
+});
+
+Deno.test("alertFor() masks what supervisord says of a start that failed", () => {
+  const exit = { spawnError: "can't parse command 'x token=abc'", certainty: "sure" } as const;
+  const event: Event = {
+    ...{ kind: "process_fatal", origin: FAILING.origin, fromState: "BACKOFF", exit },
+    process: { group: "web", name: "api" },
+  };
+  const mask = (text: string) => text.replace("abc", "***");
+  assertEquals(ownAlert(event, { mask }).exit, {
+    ...exit,
+    spawnError: "can't parse command 'x token=***'",
+  });
 });

@@ -6,6 +6,7 @@ import { compose, composeTest } from "../../src/alerts/compose.ts";
 import { composeDigest } from "../../src/alerts/digest.ts";
 import { LANGUAGES } from "../../src/alerts/messages.ts";
 import { htmlOf } from "../../src/channels/email/html.ts";
+import type { IncidentReport } from "../../src/rules/incident.ts";
 import { CONDITION_WORDS, conditionOf } from "../../src/rules/rule.ts";
 import { approvedNames, assertApproved } from "../support/approved.ts";
 import { assertEquals } from "../support/assert.ts";
@@ -48,6 +49,22 @@ const TRACEBACK = [
 ];
 
 const KILLED = { signal: "SIGKILL", certainty: "sure" } as const;
+
+const INCIDENT: IncidentReport = {
+  id: "7f3a60c1de22",
+  kind: "firing",
+  number: 1,
+  sinceMs: AT - 60_000,
+  ends: 3,
+  by: "group",
+  key: "web:*",
+  processes: [
+    { group: "db", name: "main" },
+    { group: "web", name: "api" },
+    { group: "web", name: "pay" },
+  ],
+  count: 3,
+};
 
 const ALERTS: Readonly<Record<string, Alert | readonly [Alert, ...Alert[]]>> = {
   crash_without_cause: CRASH,
@@ -164,6 +181,7 @@ const ALERTS: Readonly<Record<string, Alert | readonly [Alert, ...Alert[]]>> = {
     eventname: "SUPERBELL_RELOAD_FAILED",
     text: 'rules[0].where.proces: unknown key; did you mean "process"?\n' +
       'rules[1].to[0]: no channel is named "oncal"; did you mean "oncall"?',
+    file: "/etc/superbell.yaml",
   },
   reload_recovered: {
     ...BASE,
@@ -175,6 +193,28 @@ const ALERTS: Readonly<Record<string, Alert | readonly [Alert, ...Alert[]]>> = {
     ...CRASH,
     exit: { status: 3, certainty: "sure" },
     insteadOf: { channel: "oncall", reason: "errcode 300001: token is not exist" },
+  },
+  programs_of_a_host: {
+    ...CRASH,
+    severity: "critical",
+    exit: { status: 3, certainty: "sure" },
+    tails: [{ stream: "stderr", lines: TRACEBACK.slice(-1) }],
+    incident: { ...INCIDENT, by: "host", key: "*" },
+  },
+  programs_of_a_rule: {
+    ...CRASH,
+    rule: "backends",
+    exit: { status: 3, certainty: "sure" },
+    incident: { ...INCIDENT, by: "rule", key: "*" },
+  },
+  came_in_later: {
+    ...CRASH,
+    exit: { status: 3, certainty: "sure" },
+    incident: {
+      ...INCIDENT,
+      number: 2,
+      joined: { processes: INCIDENT.processes.slice(1), count: 2, unsettled: 3 },
+    },
   },
   digest: [
     {

@@ -1,5 +1,6 @@
 import type { Alert } from "../../src/alerts/alert.ts";
 import { compose, composeTest, formatTime } from "../../src/alerts/compose.ts";
+import { alertDocument } from "../../src/alerts/document.ts";
 import { LANGUAGES, WORDS } from "../../src/alerts/messages.ts";
 import { CONDITION_WORDS, type ConditionWord } from "../../src/rules/rule.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
@@ -99,10 +100,14 @@ Deno.test("compose() shows a text of several lines below its label", () => {
   assertMatch(messageOf({ text: "one\ntwo" }).text, /^Text: \none\ntwo$/m);
 });
 
-Deno.test("composeTest() says that nothing has crashed", () => {
+Deno.test("composeTest() says that it is only a test, also in what placeholders stand for", () => {
   const message = composeTest(ALERT, { language: "en", timeZone: "UTC" });
   assertEquals(message.title, "Test message of superbell on node-7");
-  assert(message.text.includes("Nothing has crashed"));
+  assert(message.text.includes("This is only a test"));
+  assert(!/crash|fail/i.test(message.text), message.text);
+  const { on, process, happened } = message.values;
+  assertEquals([on, process, happened], ["test", "superbell", "test message"]);
+  assertEquals(alertDocument(message).on, "test");
 });
 
 const TIMES: readonly (readonly [string, string, string])[] = [
@@ -149,11 +154,11 @@ const EXITS: readonly (readonly [Partial<Alert>, string, string])[] = [
     "exited as expected with status 0",
     "正常退出，退出码 0",
   ],
-  [{ exit: { signal: "SIGKILL", certainty: "sure" } }, "was killed by SIGKILL", "被 SIGKILL 杀死"],
+  [{ exit: { signal: "SIGKILL", certainty: "sure" } }, "was killed by SIGKILL", "被 SIGKILL 终止"],
   [
     { exit: { signal: "SIGSEGV", coreDumped: true, certainty: "sure" } },
     "was killed by SIGSEGV (core dumped)",
-    "被 SIGSEGV 杀死（已生成 core 文件）",
+    "被 SIGSEGV 终止（已生成 core 文件）",
   ],
 ];
 
@@ -209,7 +214,7 @@ const OWN_MESSAGES: readonly (readonly [Partial<Alert>, string, string, readonly
   [
     { word: "gap", gap: { dropped: 288, recovered: 285 } },
     "supervisord has dropped 288 events (285 ends of processes found afterwards) on node-7",
-    "supervisord 丢弃了 288 个事件（事后查得 285 次进程退出），主机 node-7",
+    "supervisord 丢弃了 288 个事件（事后查询得知 285 次进程退出），主机 node-7",
     ["Note: buffer_size= of superbell's section is too small for so many events at once; raise it"],
   ],
   [
@@ -217,6 +222,15 @@ const OWN_MESSAGES: readonly (readonly [Partial<Alert>, string, string, readonly
     "web:api exited unexpectedly on node-7",
     "web:api 意外退出，主机 node-7",
     ["Note: found afterwards; supervisord did not send the event"],
+  ],
+  [
+    { word: "crash", process: ALERT.process!, reconciled: true, unsubscribed: true },
+    "web:api exited unexpectedly on node-7",
+    "web:api 意外退出，主机 node-7",
+    [
+      "Note: found afterwards; events= of the section may lack PROCESS_STATE_EXITED: " +
+      "superbell init section prints the right line",
+    ],
   ],
   [
     { word: "crash", process: ALERT.process!, reconciled: true, assumed: true },
@@ -321,9 +335,41 @@ Deno.test("compose() shows the last lines indented, so that none looks like a fa
   assertEquals(messageOf({ tails }).values.tail, "one\n\nHost: evil\ntwo");
 });
 
+Deno.test("compose() says where the time is only when it was found", () => {
+  const labels = (changes: Partial<Alert>, language: "en" | "zh") =>
+    messageOf(changes, language).facts.map(({ label }) => label)
+      .filter((label) => ["Time", "Found", "时间", "发现时间"].includes(label));
+  assertEquals(labels({ reconciled: true }, "en"), ["Time"]);
+  assertEquals(labels({ reconciled: true, foundOnly: true }, "en"), ["Found"]);
+  assertEquals(labels({ reconciled: true, foundOnly: true }, "zh"), ["发现时间"]);
+});
+
+Deno.test("compose() says that last lines may be of several starts, where there were some", () => {
+  const label = (changes: Partial<Alert>, language: "en" | "zh" = "en") =>
+    messageOf({ tails: [{ stream: "stderr", lines: ["no such table"] }], ...changes }, language)
+      .facts.find(({ isTail }) => isTail)?.label;
+  assertEquals(label({}), "Last lines of stderr");
+  assertEquals(
+    label({ word: "fatal", failedStarts: 5 }),
+    "Last lines of stderr (some may be of earlier starts)",
+  );
+  assertEquals(label({ word: "flapping" }, "zh"), "stderr 最后几行（可能含此前几次启动的输出）");
+  assertEquals(label({ word: "fatal", failedStarts: 1 }), "Last lines of stderr");
+});
+
 Deno.test("compose() sends to the log that has the lines", () => {
   const look = (stream: "stderr" | "stdout") =>
     messageOf({ tails: [{ stream, lines: ["x"] }] }).values.look;
   assertEquals(look("stdout"), "supervisorctl tail web:api stdout");
   assertEquals(look("stderr"), "supervisorctl tail web:api stderr");
+});
+
+Deno.test("compose() names no rule where superbell tells by itself, without one", () => {
+  const rules = (changes: Partial<Alert>) =>
+    messageOf(changes).text.split("\n").filter((line) => line.startsWith("Rule"));
+  const refused = { word: "reload_failed", eventname: "SUPERBELL_RELOAD_FAILED" } as const;
+  assertEquals(rules({ ...refused, rule: "reload_failed" }), []);
+  assertEquals(rules({ word: "channel_failing", rule: "channel_failing" }), []);
+  assertEquals(rules({ ...refused, rule: "us" }), ["Rule: us"]);
+  assertEquals(rules({ word: "crash", rule: "crash" }), ["Rule: crash"]);
 });

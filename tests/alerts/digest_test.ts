@@ -48,7 +48,7 @@ Deno.test("composeDigest() tells what happened to whom, the first three in full,
     { label: "Time", value: "2026-11-21 02:11:30 +00:00 – 2026-11-21 02:11:31 +00:00" },
     { label: "exited unexpectedly (4)", value: "jobs:worker_[01-02,04-05]" },
     {
-      label: "could not be started, supervisord gave up (FATAL) (1)",
+      label: "could not be started, supervisord gave up (FATAL)",
       value: "jobs:worker_03",
     },
   ]);
@@ -56,6 +56,16 @@ Deno.test("composeDigest() tells what happened to whom, the first three in full,
   assertEquals(message.facts[4]!.value, compose(alerts[0]!, EN).text);
   assertEquals(message.facts.at(-1)!.value, alerts.map(({ id }) => id).join(" "));
   assertEquals(message.id, "000000000001+4");
+});
+
+Deno.test("composeDigest() counts what happened more than once, and speaks of several as several", () => {
+  const exit = { signal: "SIGKILL", certainty: "sure" } as const;
+  const message = digest([worker(1, { exit }), worker(2, { exit })]);
+  assertEquals(
+    message.title,
+    "2 alerts on node-7: jobs:worker_01, jobs:worker_02 were killed by SIGKILL",
+  );
+  assertEquals(message.facts[2]?.label, "were killed by SIGKILL (2)");
 });
 
 Deno.test("composeDigest() gives placeholders every value that occurs, once", () => {

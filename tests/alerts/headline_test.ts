@@ -37,6 +37,17 @@ Deno.test("headline() is why it could not be started, where that is known", () =
   );
 });
 
+Deno.test("headline() is what supervisord's child wrote where it could not become the program", () => {
+  const last = "supervisor: child process was not spawned";
+  const reason = "couldn't exec /srv/api/run: ENOENT";
+  assertEquals(headline({ ...ALERT, ...wrote(`supervisor: ${reason}`, last) }), reason);
+  assertEquals(
+    messageOf({ word: "fatal", failedStarts: 2, ...wrote(`supervisor: ${reason}`, last) }).title,
+    `web:api failed to start 2 times, supervisord gave up (FATAL) on node-7: ${reason}`,
+  );
+  assertEquals(headline({ ...ALERT, ...wrote(last) }), undefined);
+});
+
 Deno.test("headline() is the line that a rule watches for, where it is one", () => {
   const log = { ...ALERT, word: "process_log" } as const;
   assertEquals(headline({ ...log, text: "ERROR disk full" }), "ERROR disk full");

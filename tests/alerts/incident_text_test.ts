@@ -4,8 +4,9 @@
 import type { Alert } from "../../src/alerts/alert.ts";
 import { compose } from "../../src/alerts/compose.ts";
 import { alertDocument } from "../../src/alerts/document.ts";
+import { WORDS } from "../../src/alerts/messages.ts";
 import type { IncidentReport } from "../../src/rules/incident.ts";
-import { assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { ALERT } from "../support/message.ts";
 
 const BEGAN = ALERT.atMs - 180_000;
@@ -41,6 +42,25 @@ const workers = (count: number) =>
 
 const FATAL = { word: "fatal" } as const;
 
+const MIXED = [
+  { group: "db", name: "main" },
+  { group: "web", name: "api" },
+  { group: "web", name: "b" },
+];
+
+const LATER = { by: "group", key: "web:*", count: 3, processes: MIXED } as const;
+
+const TWO = { count: 2, processes: workers(2), by: "group", key: "jobs:*" } as const;
+
+const killedBy = (signal: string) => ({ signal, certainty: "sure" } as const);
+
+/** Workers that these signals ended; undefined: not known. */
+const ended = (...signals: readonly (string | undefined)[]) =>
+  workers(signals.length).map((process, index) => {
+    const signal = signals[index];
+    return { process, ...(signal !== undefined && { exit: killedBy(signal) }) };
+  });
+
 /** What is told, and its title in English and Chinese. */
 const TITLES: readonly (readonly [string, Alert, string, string])[] = [
   [
@@ -53,13 +73,56 @@ const TITLES: readonly (readonly [string, Alert, string, string])[] = [
     "several processes",
     about({ count: 42, processes: workers(42), by: "group", key: "jobs:*" }, FATAL),
     "42 processes (jobs:worker_[00-41]) could not be started, supervisord gave up (FATAL) on web-01",
-    "42 个进程（jobs:worker_[00-41]） 启动失败，supervisord 已放弃重试 (FATAL)，主机 web-01",
+    "42 个进程（jobs:worker_[00-41]）启动失败，supervisord 已放弃重试 (FATAL)，主机 web-01",
+  ],
+  [
+    "several processes of a host",
+    about({ count: 3, processes: MIXED, by: "host", key: "*" }, FATAL),
+    "3 processes (db:main, web:api, web:b) failed on web-01",
+    "3 个进程（db:main、web:api、web:b）发生故障，主机 web-01",
+  ],
+  [
+    "one process of a host",
+    about({ by: "host", key: "*" }, FATAL),
+    "web:api could not be started, supervisord gave up (FATAL) on web-01",
+    "web:api 启动失败，supervisord 已放弃重试 (FATAL)，主机 web-01",
+  ],
+  [
+    "several processes of a rule",
+    about({ count: 3, processes: MIXED, by: "rule", key: "*" }, { ...FATAL, rule: "backups" }),
+    "backups: 3 processes (db:main, web:api, web:b) could not be started, supervisord gave up" +
+    " (FATAL) on web-01",
+    "backups：3 个进程（db:main、web:api、web:b）启动失败，supervisord 已放弃重试 (FATAL)，主机 web-01",
+  ],
+  [
+    "a reminder of a rule",
+    about({ kind: "reminder", reminder: 1, by: "rule", key: "*" }, { rule: "backups" }),
+    "Reminder 1: backups: web:api exited unexpectedly on web-01, for 3m now",
+    "第 1 次提醒：backups：web:api 意外退出，主机 web-01，已持续 3 分钟",
+  ],
+  [
+    "one process that came in later",
+    about({ ...LATER, joined: { processes: MIXED.slice(1, 2), count: 1, unsettled: 3 } }),
+    "Also: web:api exited unexpectedly on web-01, 3 down now",
+    "新增故障：web:api 意外退出，主机 web-01，现有 3 个进程未恢复",
+  ],
+  [
+    "several that came in later",
+    about({ ...LATER, joined: { processes: MIXED.slice(1), count: 2, unsettled: 3 } }),
+    "Also: 2 processes (web:api, web:b) failed on web-01, 3 down now",
+    "新增故障：2 个进程（web:api、web:b）发生故障，主机 web-01，现有 3 个进程未恢复",
+  ],
+  [
+    "one that came in later, when the others are well",
+    about({ ...LATER, joined: { processes: MIXED.slice(1, 2), count: 1, unsettled: 1 } }),
+    "Also: web:api exited unexpectedly on web-01",
+    "新增故障：web:api 意外退出，主机 web-01",
   ],
   [
     "flapping",
     about({ ends: 5, flapping: true }, { word: "flapping" }),
     "web:api keeps ending and starting again on web-01, ended 5 times",
-    "web:api 反复退出又重启，主机 web-01，退出 5 次",
+    "web:api 反复退出重启，主机 web-01，退出 5 次",
   ],
   [
     "a reminder",
@@ -71,7 +134,7 @@ const TITLES: readonly (readonly [string, Alert, string, string])[] = [
     "an escalation",
     about({ kind: "escalated", ends: 3 }),
     "Escalated: web:api exited unexpectedly on web-01, for 3m now, ended 3 times",
-    "升级通知：web:api 意外退出，主机 web-01，已持续 3 分钟，退出 3 次",
+    "告警升级：web:api 意外退出，主机 web-01，已持续 3 分钟，退出 3 次",
   ],
   [
     "the end",
@@ -88,14 +151,70 @@ const TITLES: readonly (readonly [string, Alert, string, string])[] = [
       ends: 57,
       flapping: true,
     }, { word: "flapping" }),
-    "web:api is stable again on web-01, was down for 1h, ended 57 times",
-    "web:api 已恢复稳定，主机 web-01，故障持续 1 小时，退出 57 次",
+    "web:api is stable again on web-01, ended 57 times",
+    "web:api 已恢复稳定，主机 web-01，退出 57 次",
+  ],
+  [
+    "the end of several",
+    about({ kind: "resolved", settling: "running", downMs: 5000, count: 2, processes: workers(2) }),
+    "2 processes (jobs:worker_00, jobs:worker_01) are running again on web-01, were down for 5s",
+    "2 个进程（jobs:worker_00、jobs:worker_01）已恢复运行，主机 web-01，故障持续 5 秒",
+  ],
+  [
+    "a process with a Chinese name",
+    about({}, { process: { group: "订单", name: "订单" } }),
+    "订单 exited unexpectedly on web-01",
+    "订单 意外退出，主机 web-01",
+  ],
+  [
+    "several that ended in the same way",
+    about(TWO, { each: ended("SIGSEGV", "SIGSEGV"), exit: killedBy("SIGSEGV") }),
+    "2 processes (jobs:worker_00, jobs:worker_01) were killed by SIGSEGV on web-01",
+    "2 个进程（jobs:worker_00、jobs:worker_01）被 SIGSEGV 终止，主机 web-01",
+  ],
+  [
+    "several that ended in different ways",
+    about(TWO, { each: ended("SIGSEGV", "SIGKILL"), exit: killedBy("SIGKILL") }),
+    "2 processes (jobs:worker_00, jobs:worker_01) exited unexpectedly on web-01",
+    "2 个进程（jobs:worker_00、jobs:worker_01）意外退出，主机 web-01",
+  ],
+  [
+    "several of which one's end is not known",
+    about(TWO, { each: ended("SIGKILL", undefined), exit: killedBy("SIGKILL") }),
+    "2 processes (jobs:worker_00, jobs:worker_01) exited unexpectedly on web-01",
+    "2 个进程（jobs:worker_00、jobs:worker_01）意外退出，主机 web-01",
+  ],
+  [
+    "several of which one's end alone is known",
+    about(TWO, { exit: killedBy("SIGKILL"), memory: { certainty: "sure" } }),
+    "2 processes (jobs:worker_00, jobs:worker_01) exited unexpectedly on web-01",
+    "2 个进程（jobs:worker_00、jobs:worker_01）意外退出，主机 web-01",
+  ],
+  [
+    "several of which not all were given up",
+    about(TWO, {
+      ...FATAL,
+      failedStarts: 4,
+      each: workers(2).map((process, index) => ({
+        process,
+        state: index === 0 ? "FATAL" : "RUNNING",
+      })),
+    }),
+    "2 processes (jobs:worker_00, jobs:worker_01) failed on web-01",
+    "2 个进程（jobs:worker_00、jobs:worker_01）发生故障，主机 web-01",
+  ],
+  [
+    "several that were given up after different numbers of starts",
+    about(TWO, { ...FATAL, failedStarts: 4 }),
+    "2 processes (jobs:worker_00, jobs:worker_01) could not be started, supervisord gave up" +
+    " (FATAL) on web-01",
+    "2 个进程（jobs:worker_00、jobs:worker_01）启动失败，supervisord 已放弃重试 (FATAL)，主机 web-01",
   ],
   [
     "a stop by hand",
     about({ kind: "resolved", settling: "stopped", downMs: 5000 }),
-    "web:api was stopped on web-01, was down for 5s",
-    "web:api 已停止，主机 web-01，故障持续 5 秒",
+    "web:api was stopped by hand on web-01, was down for 5s",
+    "web:api 已被手动停止，主机 web-01，故障持续 5 秒",
   ],
 ];
 
@@ -106,6 +225,19 @@ for (const [what, alert, english, chinese] of TITLES) {
   });
 }
 
+Deno.test("compose() puts the last line of one program into no title about several", () => {
+  const tails = [{ stream: "stderr", lines: ["panic: out of memory"] }] as const;
+  const titleOf = (report: Partial<IncidentReport>) =>
+    compose(about(report, { tails }), { language: "en", timeZone: "UTC" }).title;
+  assertStringIncludes(titleOf({}), "panic");
+  const mixed = [
+    TWO,
+    { count: 3, processes: MIXED, by: "host" },
+    { ...LATER, joined: { processes: MIXED.slice(1), count: 2, unsettled: 3 } },
+  ] as const;
+  for (const report of mixed) assert(!titleOf(report).includes("panic"));
+});
+
 Deno.test("compose() says since when, how often, and why so late", () => {
   const alert = about({ ends: 3, heldBy: "silenced" }, { severity: "critical" });
   const { text } = compose(alert, { language: "en", timeZone: "UTC" });
@@ -113,20 +245,60 @@ Deno.test("compose() says since when, how often, and why so late", () => {
     const line of [
       "Severity: critical",
       `Since: ${new Date(BEGAN).toISOString().slice(0, 19).replace("T", " ")} +00:00`,
-      "Ended: 3",
+      "Ended (with failed starts): 3",
       "Told late: a silence was in force",
       "Incident: 0e55ecb04dfa",
     ]
   ) assertStringIncludes(text, `\n${line}\n`);
 });
 
+Deno.test("compose() says of several how each of them ended, those alike together", () => {
+  const each = ended("SIGKILL", "SIGSEGV", "SIGKILL", "SIGKILL", undefined);
+  const report = { ...TWO, count: 5, processes: workers(5) };
+  const alert = about(report, { each, exit: killedBy("SIGKILL") });
+  const factsIn = (language: "en" | "zh") =>
+    compose(alert, { language, timeZone: "UTC" }).facts.map(({ label, value }) =>
+      `${label} ${value}`
+    );
+  const [en, zh] = [factsIn("en"), factsIn("zh")];
+  assert(
+    en.includes("Exit jobs:worker_[00,02-03]: SIGKILL; jobs:worker_01: SIGSEGV"),
+    en.join("\n"),
+  );
+  assert(
+    zh.includes("退出方式 jobs:worker_[00,02-03]：SIGKILL；jobs:worker_01：SIGSEGV"),
+    zh.join("\n"),
+  );
+  assert(en.includes("One of them web:api"), en.join("\n"));
+});
+
+Deno.test("compose() says of how many causes there are no more than ten", () => {
+  const each = ended(...Array.from({ length: 30 }, (_, index) => `SIG${index}`));
+  const alert = about({ ...TWO, count: 30, processes: workers(30) }, { each });
+  const { facts } = compose(alert, { language: "en", timeZone: "UTC" });
+  const exits = facts.find(({ label }) => label === "Exit")!.value;
+  assertEquals(exits.split("; ").length, 11);
+  assertStringIncludes(exits, "; … (20)");
+});
+
+Deno.test("compose() says of what is over neither how bad it was nor that one that flapped was down", () => {
+  const text = (flapping: Pick<IncidentReport, "flapping">) =>
+    compose(about({ kind: "resolved", downMs: 5000, ...flapping }, { severity: "critical" }), {
+      language: "en",
+      timeZone: "UTC",
+    }).text;
+  assert(!text({}).includes("critical"), text({}));
+  assertStringIncludes(text({}), "\nDown for: 5s\n");
+  assert(!text({ flapping: true }).toLowerCase().includes("down for"), text({ flapping: true }));
+});
+
 Deno.test("compose() says of an ordinary failure no more than it did", () => {
   const { facts } = compose(about({}), { language: "en", timeZone: "UTC" });
   const labels = facts.map(({ label }) => label);
   assertEquals(
-    ["Severity", "Since", "Down for", "Ended", "Processes", "Told late"].filter((label) =>
-      labels.includes(label)
-    ),
+    ["Severity", "Since", "Down for", WORDS.en.incident.ends, "Processes", "Told late"].filter((
+      label,
+    ) => labels.includes(label)),
     [],
   );
 });
@@ -157,6 +329,7 @@ Deno.test("alertDocument() has all of the incident", () => {
       by: "process",
       processes: ["web:api"],
       count: 1,
+      joined: null,
       held_by: null,
     },
   });

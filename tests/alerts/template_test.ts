@@ -37,13 +37,15 @@ const CASES: readonly (readonly [string, string])[] = [
   ["{{process|first 3}} {}|{ x|y} {a b|c}", "{process|first 3} {}|{ x|y} {a b|c}"],
   ["{tail|default (nothing)}", "(nothing)"],
   ["{Process} { process }", "{Process} { process }"],
+  ["{data|html} {data|last 4|slack}", '&lt;b&gt; &amp; &quot;c&quot; …"c"'],
+  ["{tail|html|default <i>none</i>} {tail|default <|html}", "<i>none</i> &lt;"],
 ];
 
 for (const [text, expected] of CASES) {
   Deno.test(`render() fills ${text}`, () => {
     const { template, problems } = parse(text);
     assertEquals(problems, []);
-    assertEquals(render(template, messageOf()), expected);
+    assertEquals(render(template, messageOf({ text: '<b> & "c"' })), expected);
   });
 }
 
@@ -56,7 +58,25 @@ Deno.test("parseTemplate() finds every unknown placeholder and suggests", () => 
 
 const WRONG: readonly (readonly [string, string])[] = [
   ["{exit|lst 3}", 'unknown filter "lst" in {exit|lst 3}; did you mean "last"?'],
-  ["{exit|}", 'unknown filter "" in {exit|}; known are: default, first, last, date'],
+  [
+    "{exit|}",
+    'unknown filter "" in {exit|}; known are: default, first, last, date, html, slack, feishu, ' +
+    "wecom, telegram_html, telegram_markdown",
+  ],
+  ["{text|slak}", 'unknown filter "slak" in {text|slak}; did you mean "slack"?'],
+  ["{text|slack 3}", "slack in {text|slack 3} takes nothing behind it"],
+  [
+    "{text|slack|first 9}",
+    "first in {text|slack|first 9} must stand before slack: it would cut what that writes",
+  ],
+  [
+    "{time|html|date %H}",
+    "date in {time|html|date %H} must stand before html: it would cut what that writes",
+  ],
+  [
+    "{text|html|default none|telegram_html}",
+    "{text|html|default none|telegram_html} is escaped twice; take one of html and telegram_html",
+  ],
   ["{exit|default}", "default in {exit|default} needs a text: {exit|default ?}"],
   ["{exit|first}", "first in {exit|first} needs a number of characters: {exit|first 200}"],
   ["{exit|last 0}", "last in {exit|last 0} needs a number of characters: {exit|last 200}"],

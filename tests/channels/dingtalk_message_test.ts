@@ -98,6 +98,19 @@ for (const format of ["text", "markdown"] as const) {
     assertEquals(called({ severity: "critical", incident: over }), [false, false]);
   });
 
+  Deno.test(`bodyOf() calls nobody to say in ${format} that something is over, unless asked to`, () => {
+    const called = (changes: Partial<Alert>, from?: "info") => {
+      const mention = { mobiles: ["13800138000"], userIds: [], all: false, from };
+      return "at" in JSON.parse(bodyOf(messageOf(changes), { ...TEXT, format, mention }));
+    };
+    const over = { severity: "critical", incident: { ...INCIDENT, kind: "resolved" } } as const;
+    assertEquals([called(over), called(over, "info")], [false, true]);
+    assertEquals([called({ word: "channel_recovered" }), called({ severity: "info" })], [
+      false,
+      true,
+    ]);
+  });
+
   Deno.test(`bodyOf() has the keyword in the title and the text of ${format}`, () => {
     for (const keyword of ["告警", "my_alert*"]) {
       const content = JSON.parse(bodyOf(messageOf(), { ...TEXT, format, keyword }));

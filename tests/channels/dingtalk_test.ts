@@ -180,6 +180,50 @@ const OPTIONS: readonly (readonly [string, Record<string, unknown>, readonly str
   ["an address of another host", { token: `https://relay.test/robot/send?access_token=${TOKEN}` }, [
     "c.token: the address is on another host than endpoint; set endpoint to its host",
   ]],
+  ["the signing key as the token", { token: "SEC0f3c" }, [
+    "c.token: this is the robot's signing key; put it under secret, and the token here",
+  ]],
+  ["a token in quotes", { token: `"${TOKEN}"` }, [
+    "c.token: holds a quotation mark; write the token without it",
+  ]],
+  ["a token in quotes of a word processor", { token: `“${TOKEN}”` }, [
+    "c.token: holds a quotation mark; write the token without it",
+  ]],
+  ["a token of two lines", { token: `${TOKEN}\n${TOKEN}\n` }, [
+    "c.token: expected a secret of one line, found 2 lines; leave only the secret there",
+  ]],
+  ["a shell's variable", { token: "$DINGTALK_TOKEN" }, [
+    "c.token: is a shell's variable, which is not filled in here; write { env: DINGTALK_TOKEN }",
+  ]],
+  ["a shell's variable as the signing key", { token: TOKEN, secret: "${DINGTALK_SECRET}" }, [
+    "c.secret: is a shell's variable, which is not filled in here; write { env: DINGTALK_SECRET }",
+  ]],
+  ["a signing key with blanks around it", { token: TOKEN, secret: ` ${SECRET}\n` }, []],
+  ["the token as the signing key", { token: TOKEN, secret: TOKEN }, [
+    "c.secret: the robot's signing key begins with SEC, and this does not; " +
+    "without a signature (加签) in the robot's settings leave secret out",
+  ]],
+  ["no signing key, and the official endpoint by name", {
+    token: TOKEN,
+    secret: "hunter2",
+    endpoint: "https://oapi.dingtalk.com/",
+  }, [
+    "c.secret: the robot's signing key begins with SEC, and this does not; " +
+    "without a signature (加签) in the robot's settings leave secret out",
+  ]],
+  ["a signing key in quotes", { token: TOKEN, secret: `'${SECRET}'` }, [
+    "c.secret: holds a quotation mark; write the signing key without it",
+  ]],
+  ["an endpoint with the robot's path", {
+    token: TOKEN,
+    endpoint: "https://oapi.dingtalk.com/robot/send/",
+  }, [
+    "c.endpoint: must not end with /robot/send, which superbell adds itself; leave that out",
+  ]],
+  ["an endpoint with a base path", { token: TOKEN, endpoint: "https://relay.test/dingtalk" }, []],
+  ["an endpoint with a query", { token: TOKEN, endpoint: "https://relay.test/?access_token=x" }, [
+    "c.endpoint: expected only a scheme, a host, a port and a path",
+  ]],
   ["half an address", { token: `access_token=${TOKEN}` }, [
     "c.token: expected the robot's token, or its whole address with access_token=",
   ]],
@@ -200,6 +244,29 @@ for (const [what, config, problems] of OPTIONS) {
   Deno.test(`parseOptions() of dingtalk reads ${what}`, () => {
     const parsed = parseSection(parseOptions, config);
     assertEquals(parsed.problems, problems);
-    if (problems.length === 0) assertEquals(parsed.value.token.reveal(), TOKEN);
+    const said = problems.join();
+    assert(!said.includes(TOKEN) && !said.includes(SECRET), said);
+    if (problems.length > 0) return;
+    assertEquals(parsed.value.token.reveal(), TOKEN);
+    if (config["secret"] !== undefined) assertEquals(parsed.value.secret?.reveal(), SECRET);
   });
 }
+
+Deno.test("parseOptions() of dingtalk only warns where another installation may do otherwise", () => {
+  const config = { token: TOKEN, secret: "own-key-hunter2", endpoint: "https://ding.example.com" };
+  const { problems, reading } = parseSection(parseOptions, config);
+  assertEquals(problems, []);
+  assertEquals(reading.warnings.map(({ path }) => path), ["c.secret"]);
+  assert(!reading.warnings[0]!.message.includes("hunter2"));
+});
+
+Deno.test("parseOptions() of dingtalk warns of mobile numbers that are none in mainland China", () => {
+  const mobiles = ["13800138000", "1380013800", "23800138000", "+86-138001380", "+852-12345678"];
+  const { problems, reading } = parseSection(parseOptions, { token: TOKEN, mention: { mobiles } });
+  assertEquals(problems, []);
+  assertEquals(
+    reading.warnings.map(({ path }) => path),
+    [1, 2, 3].map((index) => `c.mention.mobiles[${index}]`),
+  );
+  assert(reading.warnings[0]!.message.includes("those have 11 digits"));
+});

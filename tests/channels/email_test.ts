@@ -57,6 +57,7 @@ const PROBLEMS: readonly (readonly [Record<string, unknown>, string])[] = [
   [{ security: "ssl" }, `c.security: expected tls, starttls or none, found "ssl"`],
   [{ username: "u" }, "c.password: is required and missing"],
   [{ password: "p" }, "c.username: is required and missing"],
+  [{ ...ACCOUNT, password: "one\ntwo" }, "c.password: expected a secret of one line, found 2"],
   [{ ca_file: "/no/such/ca.pem" }, `c.ca_file: cannot read "/no/such/ca.pem": no such file`],
   [{ ca_file: "/etc/hostname" }, `c.ca_file: "/etc/hostname" holds no certificate`],
   [

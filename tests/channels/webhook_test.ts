@@ -102,6 +102,9 @@ Deno.test("webhook calls by GET without a body", async () => {
   assertEquals(request.headers.get("x-superbell-alert-id"), "0123456789ab");
 });
 
+/** As of a service that says 200 to everything. */
+const CODES = { expect_json: { errcode: 0 }, retry_json: { errcode: [45009, -1] } };
+
 type Verdict = readonly [string, Record<string, unknown>, () => Response, Outcome];
 const VERDICTS: readonly Verdict[] = [
   ["any 2xx", {}, () => new Response(null, { status: 202 }), {
@@ -132,6 +135,61 @@ const VERDICTS: readonly Verdict[] = [
     kind: "rejected",
     reason: "HTTP 200, but the answer does not match expect_body: no such room",
   }],
+  ["a code that means yes", CODES, () => Response.json({ errcode: 0, errmsg: "ok" }), {
+    kind: "delivered",
+    detail: "HTTP 200",
+  }],
+  ["200 with a code that means no", CODES, () => Response.json({ errcode: 93000 }), {
+    kind: "rejected",
+    reason: 'HTTP 200, but the answer is not as expect_json says: {"errcode":93000}',
+  }],
+  ["a code of another type", CODES, () => Response.json({ errcode: "0" }), {
+    kind: "rejected",
+    reason: 'HTTP 200, but the answer is not as expect_json says: {"errcode":"0"}',
+  }],
+  ["an answer without the code", CODES, () => Response.json({ data: { errcode: 0 } }), {
+    kind: "rejected",
+    reason: 'HTTP 200, but the answer is not as expect_json says: {"data":{"errcode":0}}',
+  }],
+  ["a page in place of JSON", CODES, () => new Response("<h1>log in</h1>"), {
+    kind: "retry",
+    reason: "HTTP 200, but the answer is no JSON object (expect_json): <h1>log in</h1>",
+  }],
+  ["a code that means later", CODES, () => Response.json({ errcode: 45009 }), {
+    kind: "retry",
+    reason: 'HTTP 200: {"errcode":45009}',
+  }],
+  [
+    "a 400 with a code that means later",
+    CODES,
+    () => Response.json({ errcode: -1 }, { status: 400, headers: { "retry-after": "3" } }),
+    { kind: "retry", reason: 'HTTP 400: {"errcode":-1}', afterMs: 3000 },
+  ],
+  ["a 400 with another code", CODES, () => Response.json({ errcode: 1 }, { status: 400 }), {
+    kind: "rejected",
+    reason: 'HTTP 400: {"errcode":1}',
+  }],
+  [
+    "a 429 with a code that means later",
+    CODES,
+    () => Response.json({ errcode: -1 }, { status: 429, headers: { "retry-after": "3" } }),
+    { kind: "retry", reason: 'HTTP 429: {"errcode":-1}', afterMs: 3000, closesChannel: true },
+  ],
+  [
+    "several keys of which one is wrong",
+    { expect_json: { ok: true, status: ["sent", "queued"] } },
+    () => Response.json({ ok: true, status: "lost" }),
+    {
+      kind: "rejected",
+      reason: 'HTTP 200, but the answer is not as expect_json says: {"ok":true,"status":"lost"}',
+    },
+  ],
+  [
+    "several keys that are right",
+    { expect_json: { ok: true, status: ["sent", "queued"] } },
+    () => Response.json({ status: "queued", ok: true }),
+    { kind: "delivered", detail: "HTTP 200" },
+  ],
 ];
 for (const [what, config, answer, expected] of VERDICTS) {
   Deno.test(`webhook answers "${expected.kind}" to ${what}`, async () => {
@@ -154,13 +212,25 @@ const OPTIONS: readonly (readonly [string, Record<string, unknown>, readonly str
   ["an address that is none", { url: "hooks.test/topsecret" }, [
     "c.url: expected an address that begins with https:// or http://",
   ]],
+  ["two addresses", { url: "https://hooks.test/topsecret\nhttps://hooks.test/x\n" }, [
+    "c.url: expected a secret of one line, found 2 lines; leave only the secret there",
+  ]],
+  ["a shell's variable for the address", { url: "${HOOK:-topsecret}" }, [
+    "c.url: is a shell's variable, which is not filled in here; write { env: HOOK }",
+  ]],
   ["another scheme", { url: "ftp://hooks.test/topsecret" }, [
     "c.url: expected https:// or http://, found ftp:",
   ]],
   ["a body for GET", { ...URL_KEY, method: "GET", body: "json" }, [
     "c.body: a GET carries no body; use POST",
   ]],
-  ["another body", { ...URL_KEY, body: "jsn" }, ['c.body: expected json, found "jsn"']],
+  ["another body", { ...URL_KEY, body: "jsn" }, [
+    `c.body: expected keys with values like { template: '{ "title": "{summary}" }' } or the word ` +
+    "json, found a string",
+  ]],
+  ["a body without a template", { ...URL_KEY, body: {} }, [
+    "c.body.template: is required and missing",
+  ]],
   ["an unknown placeholder", { ...URL_KEY, body: { template: '{"a": "{sumary}"}' } }, [
     'c.body.template: unknown placeholder {sumary}; did you mean "summary"?',
   ]],
@@ -178,6 +248,15 @@ const OPTIONS: readonly (readonly [string, Record<string, unknown>, readonly str
   ]],
   ["a pattern that is none", { ...URL_KEY, expect_body: "(" }, [
     'c.expect_body: cannot read the regular expression "(": Unterminated group',
+  ]],
+  ["codes", { ...URL_KEY, ...CODES }, []],
+  ["no codes", { ...URL_KEY, expect_json: {}, retry_json: 0 }, [
+    "c.expect_json: expected keys of the answer with their values, as in { errcode: 0 }",
+    "c.retry_json: expected keys with values like { errcode: 0 }, found a number",
+  ]],
+  ["codes that are none", { ...URL_KEY, expect_json: { ok: null, code: [0, { a: 1 }] } }, [
+    "c.expect_json.ok: expected a list, found nothing",
+    "c.expect_json.code[1]: expected a text, a number, true or false",
   ]],
 ];
 for (const [what, config, problems] of OPTIONS) {

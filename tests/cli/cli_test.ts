@@ -6,6 +6,7 @@ import { StateLock } from "../../src/outbox/state_dir.ts";
 import { parseSettings } from "../../src/settings.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { Folder } from "../support/folder.ts";
+import { startTcpServer } from "../support/http_server.ts";
 import { ALERT } from "../support/message.ts";
 import { entryFor } from "../support/outbox_bench.ts";
 
@@ -107,6 +108,10 @@ const MISTAKES: readonly [readonly string[], string][] = [
     'superbell outbox: unknown action "lst"; did you mean "list"?\nSee: superbell outbox --help\n',
   ],
   [
+    ["outbox", "drop", "--all", "--state", "dead"],
+    "superbell outbox: drop takes no --state; it takes --all, --channel\nSee: superbell outbox --help\n",
+  ],
+  [
     ["check", "-c", "/nonexistent.yaml"],
     "/nonexistent.yaml: cannot be read: there is no such file\n",
   ],
@@ -156,12 +161,31 @@ Deno.test("superbell check is content with a good configuration and says what it
   assertEquals(byVariable, ran);
 });
 
+Deno.test("superbell test says of a service that does not answer what the listener says of it", async () => {
+  using folder = new Folder();
+  await using silent = startTcpServer(() => {});
+  const config = folder.write(
+    "superbell.yaml",
+    `channels:\n  hook: { type: webhook, url: "${silent.origin}/x1y2z3", timeout: 1s }\n` +
+      "rules: [{ name: crash, on: [crash], to: [hook] }]\n",
+  );
+  const { code, stdout } = await superbell(["test", "-c", config]);
+  assertEquals(code, 1);
+  assertStringIncludes(
+    stdout,
+    "no answer within the time allowed (timeout 1s) (superbell would try again)\n",
+  );
+});
+
 Deno.test("superbell check warns of a secret that everybody can read, without showing it", async () => {
   using folder = new Folder();
   Deno.chmodSync(folder.path, 0o755);
   const { code, stderr, stdout } = await superbell(["check", "-c", configIn(folder, 0o644)], env);
   assertEquals(code, 0);
-  assertStringIncludes(stderr, "holds a secret and can be read by every user of this host");
+  assertStringIncludes(
+    stderr,
+    "holds a secret (channels.spare.url) and can be read by every user of this host",
+  );
   assert(!(stderr + stdout).includes("t0ken"));
 });
 
@@ -233,6 +257,14 @@ print(json.dumps({name: dict(parser.items(name)) for name in parser.sections()})
   });
 });
 
+Deno.test("superbell init names a file that supervisord could not be told of", async () => {
+  using folder = new Folder();
+  const config = folder.write("a ;b.yaml", Deno.readTextFileSync(configIn(folder)));
+  const { code, stderr } = await superbell(["init", "section", "-c", config], env);
+  assertEquals(code, 2);
+  assertMatch(stderr, /^superbell init: supervisord cannot be told of ".*a ;b\.yaml": .* comment/);
+});
+
 /** An outbox with 1 waiting, 2 delivered, 3 dead. */
 function fillOutbox(folder: Folder): void {
   const outbox = Outbox.open(folder.file("superbell.db"), { nowMs: NOW });
@@ -256,7 +288,7 @@ const LIST = `1  2026-11-21 02:00:00 +00:00  waiting    hook   ${TITLE}  (0 atte
 
 /** What stderr says of the folder, in which no listener runs. */
 const idle = (folder: Folder) =>
-  `no listener uses "${folder.path}" now: nothing is sent until one does\n`;
+  `no listener uses "${folder.path}" now: nothing in it is sent until one does\n`;
 
 Deno.test("superbell outbox lists, shows, retries and drops entries of a real outbox", async () => {
   using folder = new Folder();
@@ -286,7 +318,7 @@ Deno.test("superbell outbox lists, shows, retries and drops entries of a real ou
   assertStringIncludes(shown.stdout, "\n  Host: node-7 (10.0.0.7)\n");
   assertStringIncludes(
     shown.stdout,
-    "2026-11-21 02:00:00 +00:00  rejected after 250ms: HTTP 401\n",
+    "  Alert: 111111111111\n\n2026-11-21 02:00:00 +00:00  refused (took 250ms), not to be tried again: HTTP 401\n",
   );
 
   assertEquals(await outbox("retry", "3", "2", "3", "99"), {
@@ -441,7 +473,7 @@ rules:
   assertStringIncludes(stdout, "\n  进程：web:api\n");
   assertStringIncludes(
     stdout,
-    "2026-11-21 10:00:00 +08:00  retry after 250ms, in one message with 1 other entry: 拒绝 [2J no\n",
+    "2026-11-21 10:00:00 +08:00  failed (took 250ms), to be tried again, in one message with 1 other entry: 拒绝 [2J no\n",
   );
   assertMatch(stdout, /\nnext try as soon as its channel can be used\n$/);
   const unknown = await outbox("retry", "--all", "--channel", "值斑");
@@ -520,8 +552,8 @@ const OUTBOX_MISTAKES: readonly [readonly string[], number, string][] = [
   [["show", "1e1"], 2, '"1e1" is not the number of an entry; superbell outbox list prints them'],
   [["list", "1"], 2, "list takes no ID; show does"],
   [["list", "--state", "daed"], 2, 'unknown state "daed"; did you mean "dead"?'],
-  [["list", "--limit", "many"], 2, '--limit takes a whole number, found "many"'],
-  [["list", "--limit", "0"], 2, '--limit takes a whole number, found "0"'],
+  [["list", "--limit", "many"], 2, '--limit takes a whole number from 1 on, found "many"'],
+  [["list", "--limit", "0"], 2, '--limit takes a whole number from 1 on, found "0"'],
   [["list", "--channel", "hok"], 2, 'no channel "hok"; did you mean "hook"?'],
   [["list", "--channel", "x"], 2, 'no channel "x"; known are: hook, spare'],
   [["drop", "--all", "--channel", "sprae"], 2, 'no channel "sprae"; did you mean "spare"?'],
@@ -560,7 +592,10 @@ Deno.test("superbell status prints the screen, and --json the same for programs"
   assertEquals([code, stderr], [0, ""]);
   assertMatch(stdout, /^listener {5}DOES NOT RUN, and none has run with state_dir ".*"\n/);
   assertMatch(stdout, /\noutbox {7}1 waiting, the oldest since 2026-11-21 02:00:00 \+00:00 \(/);
-  assertMatch(stdout, /\n\nno listener runs and nothing is sent: supervisorctl status superbell;/);
+  assertMatch(
+    stdout,
+    /\n\nno listener uses state_dir ".*" and nothing of it is sent: supervisorctl status superbell;/,
+  );
   const json = JSON.parse((await status("--json")).stdout);
   assertEquals([json.config, json.outbox.dead, json.channels.length], [config, 1, 2]);
   assertEquals(
@@ -581,9 +616,25 @@ Deno.test("the commands that look into state_dir do so although the rest has pro
   ) {
     const { code, stderr } = await superbell([...command, "-c", config]);
     assertEquals([command, code], [command, 0], stderr);
-    assertStringIncludes(stderr, `"${config}" has 5 problems (superbell check tells them)`);
+    assertStringIncludes(stderr, `" has 2 problems (superbell check -c ${config} tells them)`);
     assertStringIncludes(stderr, `"${state}"`);
   }
+  // No YAML at all, as one forgotten quote makes it: what can be read of it says where to look.
+  const broken = folder.write("broken.yaml", `${text}"oops\n  - : [`);
+  for (
+    const command of [["status"], ["outbox", "list"], ["history"], ["silence", "list"], ["ack"]]
+  ) {
+    const { code, stdout, stderr } = await superbell([...command, "-c", broken]);
+    assertEquals([command, code], [command, 0], stderr);
+    assertStringIncludes(
+      stderr,
+      `"${broken}" is not valid YAML (superbell check -c ${broken} tells where): its channels and ` +
+        `rules are not known here; this is about state_dir "${state}"\n`,
+    );
+    assert(stdout !== "");
+  }
+  const worse = folder.write("worse.yaml", 'state_dir: "/oops\n');
+  assertEquals((await superbell(["status", "-c", worse])).code, 2);
   const unknown = folder.write("other.yaml", "state_dir: relative\nchannels: {}\nrules: []\n");
   const { code, stderr } = await superbell(["status", "-c", unknown]);
   assertEquals(code, 2);

@@ -1,11 +1,12 @@
 // What `superbell history` says of incidents, and how it draws them.
 
-import { incidentCells } from "../../src/cli/history.ts";
+import { incidentCells, knownSince } from "../../src/cli/history.ts";
 import { ASCII, BLOCKS, drawTimeline, glyphsFor } from "../../src/cli/history_timeline.ts";
 import { columns, widthOf } from "../../src/cli/table.ts";
 import { processesOf, StoredIncidents } from "../../src/outbox/stored_incidents.ts";
 import { Connection } from "../../src/outbox/connection.ts";
 import { Outbox } from "../../src/outbox/outbox.ts";
+import { StateLock } from "../../src/outbox/state_dir.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { Folder } from "../support/folder.ts";
 import { exitOf, incidentOf, memberOf, writeIncidents } from "../support/incidents.ts";
@@ -108,6 +109,16 @@ open-group     2026-11-21 09:54:00 +08:00  OPEN 6m                      crash: c
   );
 });
 
+Deno.test("history tells how a process ended, on one line whatever it is", () => {
+  using folder = new Folder();
+  const incident = incidentsOf(folder).find(({ incident }) => incident.id === "closed-told")!;
+  const exit = { spawnError: "no\nsuch\x1b[2J file", certainty: "sure" } as const;
+  assertEquals(
+    incidentCells(incident, { ...HERE, exit }).at(-1),
+    "ended once; last: no such [2J file; told: 1 message",
+  );
+});
+
 Deno.test("history shows what was open at some time since then, and nothing older", () => {
   using folder = new Folder();
   const ids = (sinceMs: number) => {
@@ -160,6 +171,33 @@ Deno.test("the picture shows what lasted less than a character, and keeps to for
   assertEquals(lines.length, 43);
   assertEquals(lines.at(-2), "… and 160 more processes; --process shows fewer");
   assertEquals(drawTimeline([], options), []);
+});
+
+Deno.test("the picture is blank where nothing is known, and says from when it is", () => {
+  using folder = new Folder();
+  const options = { ...HERE, sinceMs: NOW - 24 * HOUR, width: 64, glyphs: ASCII };
+  const lines = drawTimeline(incidentsOf(folder), { ...options, knownSinceMs: NOW - 12 * HOUR });
+  // What is known of the time before is drawn all the same.
+  assertEquals(
+    lines[5],
+    `web:api         ${" ".repeat(8)}==${" ".repeat(14)}....................==##`,
+  );
+  assertEquals(lines.at(-2), "blank: not known, before 2026-11-20 22:00:00 +08:00");
+  const whole = drawTimeline(incidentsOf(folder), { ...options, knownSinceMs: NOW - 25 * HOUR });
+  assertEquals(whole, drawTimeline(incidentsOf(folder), options));
+});
+
+Deno.test("history knows nothing of the time before the first listener, nor of what is not kept", () => {
+  using folder = new Folder();
+  const settings = { stateDir: folder.path, retention: { keepMs: 7 * 24 * HOUR, maxBytes: 1 } };
+  const nowMs = Date.now();
+  const of = (at: number) => knownSince(settings, at);
+  assertEquals(of(nowMs), nowMs - settings.retention.keepMs);
+  using lock = new StateLock(folder.path);
+  lock.take();
+  const madeMs = of(nowMs + SECOND);
+  assert(madeMs >= nowMs - MINUTE && madeMs <= Date.now(), String(madeMs - nowMs));
+  assertEquals(of(nowMs + 8 * 24 * HOUR), nowMs + 24 * HOUR);
 });
 
 Deno.test("the picture is of blocks only where the locale has them", () => {

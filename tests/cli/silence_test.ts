@@ -107,7 +107,7 @@ Deno.test("silence add is taken by the running listener, listed with what it hol
   assertEquals(added.code, 0);
   assertMatch(
     added.stdout,
-    /^silence (\w{12}) of web:\*,db until \S+Z: deploy v2, by kim\nquiet until [\d-]+ [\d:]+ \+00:00 \((30m|29m59s)\); to end it: superbell silence remove \1\n$/,
+    /^silence (\w{12}) of web:\*,db until [\d-]+ [\d:]+ \+00:00: deploy v2, by kim\nquiet until [\d-]+ [\d:]+ \+00:00 \((30m|29m59s)\); to end it: superbell silence remove \1\n$/,
   );
   const [, id] = /silence (\w{12}) of/.exec(added.stdout)!;
   bench.crash("web", "api");
@@ -167,7 +167,7 @@ Deno.test("without a listener a silence waits for its start, and can be taken ba
   assertEquals(first.code, 0);
   assertMatch(
     first.stderr,
-    /^no listener uses ".*" now: it takes this when it starts; until then nothing is sent\n$/,
+    /^no listener uses ".*" now: it takes this when it starts; until then nothing in it is sent\n$/,
   );
   await bench.run(["silence", "add", "web:*", "--until", "2h"]).then(({ code, stderr }) => {
     assertEquals(code, 2);
@@ -216,13 +216,23 @@ Deno.test("ack names the incident, knows numbers and processes, and suggests the
     wrong.stderr,
     'superbell ack: there is no open incident "db:mian"; did you mean "db:main"?\n',
   );
-  assertMatch(wrong.stdout, new RegExp(`^${id} .*\nincident ${id}: acknowledged by kim\n$`));
+  // Whoever looks after it already is not replaced in passing.
+  assertMatch(wrong.stdout, new RegExp(`^${id} .*\nincident ${id}: acknowledged by kim: on it\n$`));
+  const other = await bench.run(["ack", id, "--by", "mei", "--reason", "mine now"]);
+  assertMatch(other.stdout, /acknowledged by mei: mine now \(before: kim: on it\)\n$/);
   assertEquals((await bench.run(["ack", "db:*", "main"])).code, 0);
   const held = bench.outbox.incidents.remembered().incidents.map(({ incident }) =>
     incident.acknowledged?.by
   );
-  assertEquals(held, ["kim", "kim"]);
-  assertEquals((await bench.run(["ack", "all"])).stdout.match(/acknowledged by/g)?.length, 2);
+  assertEquals(held, ["kim", "mei"]);
+  const again = await bench.run(["ack", id, "--by", "mei", "--reason", "still"]);
+  assertMatch(again.stdout, /acknowledged by mei: still \(before: kim: on it\)\n$/);
+  const all = await bench.run(["ack", "all", "--by", "kim"]);
+  assertMatch(
+    all.stdout,
+    /acknowledged by kim: \(before: mei: still \(before: kim: on it\)\)\n/,
+  );
+  assertEquals(all.stdout.match(/acknowledged by kim/g)?.length, 2);
 });
 
 Deno.test("history shows the incidents, narrowed by process and rule, also as JSON", async () => {
@@ -236,7 +246,10 @@ Deno.test("history shows the incidents, narrowed by process and rule, also as JS
     all.stdout,
     / {2}OPEN \d+s {2}crash: crash {2}web:api +ended once; told: 1 message\n/,
   );
-  assertMatch(all.stdout, /\nweb:api {4}\.+=\n订单:服务 {2}\.+=\n\. nothing {2}- broken/);
+  assertMatch(
+    all.stdout,
+    /told: 1 message\n\n +[^\n]*now\nweb:api {4} +=\n订单:服务 {2} +=\nblank: not known, before [^\n]+\n\. nothing {2}- broken/,
+  );
   const one = await bench.run(["history", "--process", "web:*", "--json"]);
   const [document, ...none] = JSON.parse(one.stdout);
   assertEquals(none, []);
@@ -264,14 +277,21 @@ const MISTAKES: readonly (readonly [readonly string[], string])[] = [
   [["silence", "add", "web:*"], "superbell silence: for how long? "],
   [["silence", "add", "30m"], "superbell silence: add takes PATTERN… and a time"],
   [["silence", "add", "!web", "30m"], "superbell silence: a silence has no exclusions"],
+  [["silence", "add", "", "30m"], "superbell silence: a pattern is empty"],
+  [["silence", "add", "web", " ", "30m"], "superbell silence: a pattern is empty"],
+  [["silence", "add", "a", "--until", "2026-02-30 18:00"], "superbell silence: --until takes a"],
+  [["silence", "add", "a", "1h", "--json"], "superbell silence: add takes no --json; it takes"],
+  [["silence", "list", "--by", "kim"], "superbell silence: list takes no --by; it takes --json"],
+  [["silence", "remove", "all", "--until", "18:00"], "superbell silence: remove takes no --until"],
   [["silence", "add", "web", "31d"], "superbell silence: a silence lasts at most 30d"],
   [["silence", "add", "web", "--until", "2020-01-01"], "superbell silence: its end has passed"],
   [["silence", "add", "a", "1h", "--until", "18:00"], 'superbell silence: give either "1h" or'],
-  [["silence", "remove"], "superbell silence: remove takes an ID or all"],
+  [["silence", "remove"], "superbell silence: remove takes an ID, patterns or all"],
   [["silence", "list", "x"], 'superbell silence: list takes no words, found "x"'],
   [["history", "--since", "tea"], "superbell history: --since takes 2h, 1d, or a time"],
   [["history", "--width", "3"], 'superbell history: --width takes 40 to 500 columns, found "3"'],
   [["simulate", "a", "b"], 'superbell simulate: unexpected "b"'],
+  [["simulate", "a", "--then", "367d"], 'superbell simulate: --then is at most 366d, found "367d"'],
 ];
 Deno.test("mistakes on the command line are told, and exit 2", async () => {
   await using bench = new Bench();

@@ -121,6 +121,11 @@ const MISTAKES: readonly (readonly [string, string])[] = [
   ["", "there is no event in it"],
   ["# only this\n\n", "there is no event in it"],
   ["web:api EXITD", 'line 1 "web:api EXITD": expected a process and what happens to it'],
+  [
+    "12:00 web:api EXITED",
+    'line 1 "12:00 web:api EXITED": a line begins with the process, or with how long to wait before ' +
+    'it, as "+5m web:api EXITED"; found the time "12:00"',
+  ],
   ["web:api RUNNING\nEXITED", 'line 2 "EXITED": expected a process'],
   ["+soon web:api EXITED", 'line 1 "+soon web:api EXITED": "+soon" is no time to wait'],
   ["web:api EXITED expcted=1", 'expected expected=, from=, pid=, tries=, found "expcted=1"'],

@@ -2,7 +2,7 @@
 
 import { DatabaseSync } from "node:sqlite";
 import { statusDocument } from "../../src/cli/status_document.ts";
-import { readReport, type Report } from "../../src/cli/status_report.ts";
+import { type ChannelReport, readReport, type Report } from "../../src/cli/status_report.ts";
 import { advise, describeReport, type Extent } from "../../src/cli/status_text.ts";
 import type { ChannelState } from "../../src/outbox/channel_states.ts";
 import { Outbox } from "../../src/outbox/outbox.ts";
@@ -223,10 +223,10 @@ const SCREEN = `\
 listener     runs since 2026-11-20 08:00:00 +08:00 (1d2h), pid 4711, superbell 0.1.0
 supervisord  runs, pid 17
 processes    49 known, 4 in trouble; the last event 2s ago
-  FATAL    web:api        since 2026-11-21 09:57:00 +08:00 (3m)   ended by itself 4 times, last: exit status 1, PROCESS_STATE_FATAL 3m ago
-  BACKOFF  订单:订单服务  since 2026-11-21 09:59:58 +08:00 (2s)   ended by itself 7 times, last: can't find command '/x', PROCESS_STATE_BACKOFF 2s ago
-  EXITED   died           since 2026-11-21 05:00:00 +08:00 (5h)   ended by itself once, PROCESS_STATE_EXITED 5h ago
-  RUNNING  flap           since 2026-11-21 09:59:40 +08:00 (20s)  pid 812, ended by itself 12 times, last: SIGSEGV with core dump (likely), PROCESS_STATE_RUNNING 20s ago
+  FATAL    web:api        since 2026-11-21 09:57:00 +08:00 (3m)   ended 4 times in all, last: exit status 1, PROCESS_STATE_FATAL 3m ago
+  BACKOFF  订单:订单服务  since 2026-11-21 09:59:58 +08:00 (2s)   ended 7 times in all, last: can't find command '/x', PROCESS_STATE_BACKOFF 2s ago
+  EXITED   died           since 2026-11-21 05:00:00 +08:00 (5h)   ended unexpectedly, PROCESS_STATE_EXITED 5h ago
+  RUNNING  flap           since 2026-11-21 09:59:40 +08:00 (20s)  pid 812, ended 12 times in all, last: SIGSEGV with core dump (likely), PROCESS_STATE_RUNNING 20s ago
   43 RUNNING: jobs:worker_[00-41], long-ago
   1 STOPPED: cron
   1 EXITED: once
@@ -249,7 +249,7 @@ processes: supervisorctl tail web:api stderr; supervisorctl maintail
 incidents: superbell ack 0a1b2c3d4e5f ends reminders and escalation; superbell history
 channel 值班 fails: superbell test --channel 值班
 dead messages: superbell outbox list --state dead; when the cause is mended: superbell outbox retry --all
-gaps: set buffer_size of the section to 1000 or more, see superbell init section
+gaps: set buffer_size of the section to 1000 or more, see superbell init section -c /etc/superbell.yaml
 `;
 
 Deno.test("status puts what is wrong on one screen, with columns that line up", () => {
@@ -278,7 +278,8 @@ Deno.test("status says that no listener runs, and since when the last one did", 
   assertEquals(rest.slice(0, 22), SCREEN.split("\n").slice(2, 24));
   assertEquals(
     advise(report)[0],
-    "no listener runs and nothing is sent: supervisorctl status bell; its log says why",
+    `no listener uses state_dir "${folder.path}" and nothing of it is sent: ` +
+      "supervisorctl status bell; its log says why",
   );
 });
 
@@ -492,6 +493,13 @@ Deno.test("status for programs holds every key, and times as ISO 8601", () => {
     lasted_ms: 3 * MINUTE,
     closing: null,
     ends: 3,
+    last_exit: {
+      status: 1,
+      signal: null,
+      core_dumped: null,
+      spawn_error: null,
+      certainty: "sure",
+    },
     told: {
       first_at: "2026-11-21T01:57:00.000Z",
       messages: 2,
@@ -554,4 +562,21 @@ Deno.test("status for programs holds every key, and times as ISO 8601", () => {
     last_event: "PROCESS_STATE_RUNNING",
     last_event_at: "2026-11-21T01:59:40.000Z",
   });
+});
+
+Deno.test("status advises on every channel that fails, not only the first", () => {
+  using folder = new Folder();
+  fill(folder);
+  const report = readReport(settingsFor(folder), NOW);
+  const [first, ...others] = report.stored!.channels;
+  const adviceFor = (channels: readonly ChannelReport[]) =>
+    advise({ ...report, stored: { ...report.stored!, channels } }).find((line) =>
+      line.includes("superbell test")
+    );
+  const failing = others.map((channel) => ({ ...channel, state: first!.state }));
+  assertEquals(
+    adviceFor([first!, ...failing]),
+    "3 channels fail (值班, mail, script): superbell test",
+  );
+  assertEquals(adviceFor([first!]), "channel 值班 fails: superbell test --channel 值班");
 });

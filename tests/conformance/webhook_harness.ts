@@ -1,4 +1,5 @@
-// Somebody's webhook, once with our document and once with a template of JSON.
+// Somebody's webhook, once with our document and once with a template of JSON; once judged by a
+// pattern and once by what the answer's JSON says.
 
 import { type Answers, echo, startHttpSide } from "../support/http_server.ts";
 import type { ChannelHarness } from "./channel.ts";
@@ -8,12 +9,22 @@ const QUERY_TOKEN = "conformance-query/secret+1";
 const HEADER_TOKEN = "conformance-header-secret";
 const REFUSAL = "no such room";
 
-/** Our own document. */
-export const webhookHarness: ChannelHarness = harness({}, (body) => JSON.parse(body).text);
-/** A template. */
+/** Our own document, and a pattern for the answer. */
+export const webhookHarness: ChannelHarness = {
+  ...harness({ expect_body: '"ok": ?true' }, (body) => JSON.parse(body).text),
+  notApplicable: {
+    "answers-garbage":
+      "any answer with a good status is a yes, unless expect_body says otherwise (refuses-message)",
+  },
+};
+
+/** A template, and an answer whose JSON says yes or no. */
 export const webhookTemplateHarness: ChannelHarness = {
   ...harness(
-    { body: { template: '{"say": "{summary}\\n{text}", "who": ["{process}"]}' } },
+    {
+      body: { template: '{"say": "{summary}\\n{text}", "who": ["{process}"]}' },
+      expect_json: { ok: true },
+    },
     (body) => JSON.parse(body).say,
   ),
   variant: "template",
@@ -28,10 +39,6 @@ function harness(
     secrets: [PATH, QUERY_TOKEN, HEADER_TOKEN],
     refusal: REFUSAL,
     busy: { afterMs: 7000, closesChannel: true },
-    notApplicable: {
-      "answers-garbage":
-        "any answer with a good status is a yes, unless expect_body says otherwise (refuses-message)",
-    },
     async start(behaviour) {
       const texts: string[] = [];
       const side = await startHttpSide(behaviour, answersInto(texts, read));
@@ -39,7 +46,6 @@ function harness(
         config: {
           url: `${side.origin}${PATH}?key=${encodeURIComponent(QUERY_TOKEN)}`,
           headers: { Authorization: `Bearer ${HEADER_TOKEN}` },
-          expect_body: '"ok": ?true',
           ...keys,
         },
         ...(side.trusting && { trusting: side.trusting }),

@@ -6,6 +6,7 @@ import { parse as parseYaml } from "@std/yaml";
 import type { Alert } from "../../src/alerts/alert.ts";
 import { compose } from "../../src/alerts/compose.ts";
 import { LANGUAGES } from "../../src/alerts/messages.ts";
+import { FILTERS } from "../../src/alerts/template.ts";
 import { PLACEHOLDERS } from "../../src/alerts/values.ts";
 import { CHANNEL_KINDS } from "../../src/channels/registry.ts";
 import { ConfigError, type Problem } from "../../src/config/problem.ts";
@@ -131,9 +132,8 @@ function load(text: string): Settings {
 }
 
 function secretNamed(name: string): string {
-  return /url/i.test(name)
-    ? "https://hooks.example.com/4711"
-    : `value-of-${name.split("/").at(-1)}`;
+  if (/url/i.test(name)) return "https://hooks.example.com/4711";
+  return `${/secret$/i.test(name) ? "SEC" : ""}value-of-${name.split("/").at(-1)}`;
 }
 
 /** Puts programs and folders that every host has where the docs name the user's own. */
@@ -330,6 +330,12 @@ Deno.test("docs/rules.md has each reason of a decision", () => {
 Deno.test("docs/messages.md has each placeholder", () => {
   const page = read("docs/messages.md");
   assertEquals(Object.keys(PLACEHOLDERS).filter((name) => !page.includes(`| \`{${name}}\``)), []);
+});
+
+Deno.test("docs/messages.md has each filter", () => {
+  const page = read("docs/messages.md");
+  const isThere = (name: string) => new RegExp(`\\|${name}[ }]|\\| \`${name}\` `).test(page);
+  assertEquals(Object.keys(FILTERS).filter((name) => !isThere(name)), []);
 });
 
 /** The incident of a process that has just failed. */

@@ -84,7 +84,12 @@ Deno.test("superbell check: a good configuration, warnings, and every problem at
   const problems = await superbell(["check", "-c", bad]);
   assertEquals([problems.code, problems.stdout], [2, ""]);
   for (
-    const part of ["channels.hook.url", "rules[1].on", "rules[1].to", "stat_dir: unknown key"]
+    const part of [
+      "channels.hook.url",
+      "rules[1] (crash).on",
+      "rules[1] (crash).to",
+      "stat_dir: unknown key",
+    ]
   ) {
     assertStringIncludes(problems.stderr, part);
   }
@@ -126,7 +131,7 @@ Deno.test("superbell outbox: list, show, retry and drop beside a running listene
   const show = await outbox("show", "1");
   assertEquals(show.code, 0);
   assertStringIncludes(show.stdout, "  Process: api\n  PID: 1001\n");
-  assertMatch(show.stdout, /rejected after \d+ms: HTTP 400/);
+  assertMatch(show.stdout, /refused \(took \d+ms\), not to be tried again: HTTP 400/);
   assertEquals((await outbox("show", "9")).stderr, "superbell outbox: there is no entry 9\n");
 
   status = 200;

@@ -22,8 +22,8 @@ rules:
 const EXPECTED = [
   /channels\.oncall\.token/,
   /channels\.oncall\.tokne/,
-  /rules\[0\]\.on/,
-  /rules\[0\]\.to/,
+  /rules\[0\] \(crash\)\.on/,
+  /rules\[0\] \(crash\)\.to/,
 ];
 
 Deno.test("a bad configuration ends with 2 before READY, with every problem and no stack trace", async () => {

@@ -4,6 +4,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { makeCertificates } from "../support/certificates.ts";
 import { startHttpServer } from "../support/http_server.ts";
+import { failingProgram } from "../support/programs.ts";
 import { recordedCalls, RECORDER } from "../support/recorder.ts";
 import { startRobot } from "../support/robot.ts";
 import { assertNoSecrets } from "../support/secrets.ts";
@@ -71,16 +72,7 @@ rules:
     },
     environment: { DINGTALK_TOKEN: TOKEN, SMTP_PASSWORD: PASSWORD },
     keys: { stdout_logfile: "{dir}/listener.stdout" },
-    programs: `
-[program:api]
-command=/bin/sh -c "exit 3"
-autostart=false
-autorestart=false
-startsecs=0
-
-[group:web]
-programs=api
-`,
+    programs: failingProgram("api") + "[group:web]\nprograms=api\n",
   });
 
   assertEquals((await supervisord.ctl("start", "web:api")).code, 0);

@@ -6,6 +6,7 @@ import { assert, assertEquals, assertGreater, assertLessOrEqual } from "../suppo
 import { startHttpServer } from "../support/http_server.ts";
 import { crashFrame, PipedListener } from "../support/piped_listener.ts";
 import { makePlace, type Place, storedEntries } from "../support/places.ts";
+import { failingProgram } from "../support/programs.ts";
 import { startRobot } from "../support/robot.ts";
 import { startSupervisord } from "../support/supervisord.ts";
 import { until } from "../support/until.ts";
@@ -28,13 +29,7 @@ rules:
   - { name: crash, on: [crash], to: [oncall] }
 `,
     environment: { DINGTALK_TOKEN: TOKEN },
-    programs: `
-[program:api]
-command=/bin/sh -c "exit 3"
-autostart=false
-autorestart=false
-startsecs=0
-`,
+    programs: failingProgram("api"),
   });
   await supervisord.ctl("start", "api");
   await supervisord.until("the first attempt", () => robot.requests.length === 1);

@@ -3,19 +3,14 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { startHttpServer } from "../support/http_server.ts";
+import { failingProgram } from "../support/programs.ts";
 import { recordedCalls, RECORDER } from "../support/recorder.ts";
 import { startRobot } from "../support/robot.ts";
 import { startSupervisord, type Supervisord } from "../support/supervisord.ts";
 
 const TOKEN = "e2e-fallback-token-77ab";
 
-const PROGRAM = `
-[program:api]
-command=/bin/sh -c "exit 3"
-autostart=false
-autorestart=false
-startsecs=0
-`;
+const PROGRAM = failingProgram("api");
 
 /** What the recorder was told, as titles. */
 const titles = ({ dir }: Supervisord): string[] =>

@@ -1,7 +1,7 @@
 // What supervisord drops is told all the same, once, and what is no crash is not told as one.
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
-import { executable } from "../support/executable.ts";
+import { executable, superbell } from "../support/executable.ts";
 import { type RecordedCall, recordedCalls, RECORDER } from "../support/recorder.ts";
 import { startSupervisord, type Supervisord } from "../support/supervisord.ts";
 
@@ -247,4 +247,68 @@ command=/bin/sh -c "trap 'sleep 1; exit 1' TERM; while :; do sleep 0.1; done"
   const words = recordedCalls(supervisord.dir).map(({ document }) => document.on);
   assertEquals(words, ["supervisor_stopping"], supervisord.tails());
   assertStringIncludes(supervisord.listenerLog(), "all: skip (supervisord-stopping)");
+});
+
+/** As people write it who do not print the section: their own words, and a sign of life. */
+const WRONG_EVENTS = { events: "PROCESS_STATE_FATAL,TICK_5,TICK_60" };
+
+/** When supervisord's log says that the program ended, in milliseconds since 1970 UTC. */
+function loggedEndMs(supervisord: Supervisord, name: string): number {
+  const line = supervisord.log().split("\n").find((one) => one.includes(`exited: ${name} (`));
+  const [, day, clock] = /^(\S+) ([\d:]+,\d{3}) /.exec(line ?? "") ?? [];
+  return new Date(`${day}T${clock?.replace(",", ".")}`).getTime();
+}
+
+Deno.test("a section that lacks an event is named, and an end has the time of supervisord's log", async () => {
+  await using supervisord = await startSupervisord({
+    config: CONFIG.replace("channels:", "supervisor: { reconcile_every: 15s }\nchannels:")
+      .replace("to: [command]", "resolve_after: 1s, to: [command]"),
+    programs: programs(1, true),
+    files: FILES,
+    keys: WRONG_EVENTS,
+  });
+  await settled(supervisord, ["p00"]);
+  await supervisord.until("a tick", () => supervisord.listenerLog().includes(" TICK_5 "));
+  const ticks = () => supervisord.listenerLog().split(" TICK_5 ").length;
+  const before = ticks();
+  await supervisord.until("another one", () => ticks() > before);
+  Deno.kill(supervisord.pidOf("p00"), "SIGKILL");
+  const [crash] = await supervisord.until("the crash", () => {
+    const calls = told(supervisord, "crash");
+    return calls.length > 0 && calls;
+  }, 60_000);
+  const { document } = crash!;
+  const endedAtMs = loggedEndMs(supervisord, "p00");
+  assertEquals([document.at, document.reconciled], [new Date(endedAtMs).toISOString(), true]);
+  assertEquals(document.incident!.since, document.at);
+  assertStringIncludes(document.text, "\nTime: ");
+  const over = await supervisord.until(
+    "that it is over",
+    () =>
+      recordedCalls(supervisord.dir).find(({ document: { incident } }) =>
+        incident?.kind === "resolved"
+      ),
+  );
+  assertEquals(over.document.incident!.since, document.at);
+  assertMatch(over.document.title, /p00 is running again on web-1, was down for [1-9]\d*s/);
+  await supervisord.until(
+    "the reason",
+    () => supervisord.listenerLog().includes("events= of the section lacks PROCESS_STATE_EXITED"),
+    60_000,
+  );
+  // The next one is found while that is known.
+  Deno.kill(supervisord.pidOf("p00"), "SIGKILL");
+  const second = await supervisord.until("the second", () => told(supervisord, "crash")[1], 60_000);
+  assertStringIncludes(
+    second.document.text,
+    "events= of the section may lack PROCESS_STATE_EXITED: superbell init section prints",
+  );
+  const lines = supervisord.listenerLog().split("lacks PROCESS_STATE_EXITED").length - 1;
+  assertEquals(lines, 1, "said once");
+  const status = await superbell(["status", "-c", `${supervisord.dir}/superbell.yaml`]);
+  assertMatch(status.stdout, /^gaps +none: .*NEVER SENDS PROCESS_STATE_EXITED/m);
+  assertMatch(
+    status.stdout,
+    /^events= of the section: superbell init section .* prints the right/m,
+  );
 });

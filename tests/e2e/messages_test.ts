@@ -136,7 +136,7 @@ function incidentTextsOf(calls: readonly RecordedCall[], dir: string): Map<strin
 function withoutCounts(text: string): string {
   return text.replace(/^(Down for: |故障时长：).*$/gm, "$1DURATION")
     .replace(/(was down for |故障持续 )\d+(?:\w+| 秒)/g, "$1DURATION")
-    .replace(/^(Ended: |退出次数：)\d+$/gm, "$1COUNT")
+    .replace(/^(Ended \(with failed starts\): |退出次数（含启动失败）：)\d+$/gm, "$1COUNT")
     .replace(/(ended |退出 )\d+( times| 次)/g, "$1COUNT$2");
 }
 

@@ -77,8 +77,8 @@ rules:
   const refusal = recordedCalls(supervisord.dir).map(({ document }) => document)
     .find(({ on }) => on === "reload_failed")!;
   assertEquals(refusal.title, "superbell's new configuration was refused on web-1");
-  assertMatch(refusal.data!, /^rules\[0\]\.to\[0\]: no channel is named "scirpt"/m);
-  assertMatch(refusal.data!, /^rules\[0\]\.remind: unknown key/m);
+  assertMatch(refusal.data!, /^rules\[0\] \(third\)\.to\[0\]: no channel is named "scirpt"/m);
+  assertMatch(refusal.data!, /^rules\[0\] \(third\)\.remind: unknown key/m);
   for (const line of refusal.data!.split("\n")) {
     assertStringIncludes(supervisord.listenerLog(), `superbell.yaml: ${line}`);
   }

@@ -4,6 +4,7 @@ import { assertEquals } from "../support/assert.ts";
 import { superbell } from "../support/executable.ts";
 import { echo, startHttpServer } from "../support/http_server.ts";
 import { storedEntries } from "../support/places.ts";
+import { failingProgram } from "../support/programs.ts";
 import { assertNoSecrets, assertNoSecretsIn } from "../support/secrets.ts";
 import { startSmtpServer } from "../support/smtp_server.ts";
 import { startSupervisord } from "../support/supervisord.ts";
@@ -68,13 +69,7 @@ rules:
       leak: `#!/bin/sh\necho "cannot log in with $API_KEY" >&2\nexit 1\n`,
     },
     environment,
-    programs: `
-[program:api]
-command=/bin/sh -c "exit 3"
-autostart=false
-autorestart=false
-startsecs=0
-`,
+    programs: failingProgram("api"),
   });
   await supervisord.ctl("start", "api");
   const stateDir = `${supervisord.dir}/state`;

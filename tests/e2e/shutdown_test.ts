@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertGreater, assertLess } from "../support/assert.ts";
 import { crashFrame, frame, PipedListener } from "../support/piped_listener.ts";
 import { makePlace, type Place, storedEntries } from "../support/places.ts";
+import { failingProgram } from "../support/programs.ts";
 import { type Robot, startRobot } from "../support/robot.ts";
 import { isAlive, startSupervisord } from "../support/supervisord.ts";
 import { until } from "../support/until.ts";
@@ -98,13 +99,7 @@ rules:
   - { name: crash, on: [crash], to: [oncall] }
 `,
     environment: env,
-    programs: `
-[program:api]
-command=/bin/sh -c "exit 3"
-autostart=false
-autorestart=false
-startsecs=0
-`,
+    programs: failingProgram("api"),
   });
   await supervisord.ctl("start", "api");
   const stateDir = `${supervisord.dir}/state`;

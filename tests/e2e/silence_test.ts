@@ -6,6 +6,7 @@ import { SupervisorClient } from "../../src/supervisor/client.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { superbell } from "../support/executable.ts";
 import { startHttpServer } from "../support/http_server.ts";
+import { failingProgram } from "../support/programs.ts";
 import { startSupervisord } from "../support/supervisord.ts";
 
 const CONFIG = `
@@ -23,15 +24,7 @@ rules:
     escalate: { after: 5s, to: [boss] }
 `;
 
-/** Ends when it is told to, and stays down. */
-const program = (name: string) => `
-[program:${name}]
-command=/bin/sh -c "exit 3"
-autostart=false
-autorestart=false
-startsecs=0
-`;
-const PROGRAMS = [..."abcd"].map((letter) => program(`job-${letter}`)).join("");
+const PROGRAMS = [..."abcd"].map((letter) => failingProgram(`job-${letter}`)).join("");
 
 Deno.test("silence, ack and history beside a real supervisord", async (t) => {
   await using hook = startHttpServer(() => Response.json({ ok: true }));
@@ -60,7 +53,9 @@ Deno.test("silence, ack and history beside a real supervisord", async (t) => {
   await t.step("what crashes in a silence is told when the silence is removed", async () => {
     const added = await run("silence", "add", "job-a*", "30m", "--reason", "deploy");
     assertEquals(added.code, 0);
-    const [, id] = /^silence (\w+) of job-a\* until \S+: deploy, by kim\n/.exec(added.stdout)!;
+    const [, id] = /^silence (\w+) of job-a\* until [\d-]+ [\d:]+ \+00:00: deploy, by kim\n/.exec(
+      added.stdout,
+    )!;
     await crash("job-a");
     await isHeld("job-a");
     const list = await run("silence", "list");

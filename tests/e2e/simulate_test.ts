@@ -5,6 +5,7 @@ import { parseInput } from "../../src/cli/simulate_input.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { executable, superbell } from "../support/executable.ts";
 import { startHttpServer } from "../support/http_server.ts";
+import { failingProgram } from "../support/programs.ts";
 import { startSupervisord } from "../support/supervisord.ts";
 
 const CONFIG = `
@@ -19,19 +20,11 @@ rules:
   - { name: up, on: [started, tick], to: [hook] }
 `;
 
-const PROGRAMS = `
-[program:订单]
-command=/bin/sh -c "exit 3"
-autostart=false
-autorestart=false
-startsecs=0
-`;
-
 Deno.test("superbell simulate decides of a recording what the listener decided", async () => {
   await using hook = startHttpServer(() => Response.json({ ok: true }));
   await using supervisord = await startSupervisord({
     config: CONFIG.replaceAll("{origin}", hook.origin),
-    programs: PROGRAMS,
+    programs: failingProgram("订单"),
     keys: {
       command:
         `/bin/sh -c "tee -a {dir}/frames.bin | ${executable()} listen -c {dir}/superbell.yaml"`,

@@ -64,8 +64,8 @@ const SCREEN = `\
 listener  runs since TIME (AGE), pid N, superbell VERSION
 supervisord  runs, pid N
 processes  6 known, 2 in trouble; the last event AGE ago
-  FATAL  broken  since TIME (AGE)  ended by itself 2 times, last: exit status 3, PROCESS_STATE_FATAL AGE ago
-  RUNNING  flap  since TIME (AGE)  pid N, ended by itself 2 times, last: SIGKILL, PROCESS_STATE_RUNNING AGE ago
+  FATAL  broken  since TIME (AGE)  ended 2 times in all, last: exit status 3, PROCESS_STATE_FATAL AGE ago
+  RUNNING  flap  since TIME (AGE)  pid N, ended 2 times in all, last: SIGKILL, PROCESS_STATE_RUNNING AGE ago
   4 RUNNING: superbell, worker:worker_[00-02]
 incidents  1 open, 1 not acknowledged
   ID  down: fatal  broken  since TIME (AGE)  told: N messages; reminder in AGE
@@ -136,14 +136,14 @@ Deno.test("superbell status tells what fails, with and without the listener", as
     assertMatch(stdout, /\n {2}FATAL +broken /);
     assertMatch(
       stdout,
-      /\n\nno listener runs and nothing is sent: supervisorctl status superbell; its log says why\n/,
+      /\n\nno listener uses state_dir ".*\/state" and nothing of it is sent: supervisorctl status superbell; its log says why\n/,
     );
     const { listener } = await document();
     assertEquals([listener.running, listener.pid], [false, pid]);
     const list = await superbell(["outbox", "-c", config]);
     assertEquals(
       list.stderr,
-      `no listener uses "${supervisord.dir}/state" now: nothing is sent until one does\n`,
+      `no listener uses "${supervisord.dir}/state" now: nothing in it is sent until one does\n`,
     );
   });
 

@@ -82,9 +82,9 @@ programs=订单-服务
   await supervisord.ctl("start", "交易组:*");
   await supervisord.until("the second", () => robot.messages.length === 2);
   const [utf8, gbk] = robot.messages;
-  assertStringIncludes(utf8!.text, "say 输出了规则关注的内容");
+  assertStringIncludes(utf8!.text, "say 日志命中规则");
   assertStringIncludes(utf8!.text, "ERROR 数据库连接失败 💥\n");
-  assertStringIncludes(gbk!.text, "交易组:订单-服务 输出了规则关注的内容");
+  assertStringIncludes(gbk!.text, "交易组:订单-服务 日志命中规则");
   assertStringIncludes(gbk!.text, "ERROR 内存不足\n");
 
   const crash = await supervisord.until(

@@ -5,6 +5,7 @@ import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts
 import { makeCertificates } from "../support/certificates.ts";
 import { executable, run } from "../support/executable.ts";
 import { startHttpServer } from "../support/http_server.ts";
+import { failingProgram } from "../support/programs.ts";
 import { recordedCalls, RECORDER } from "../support/recorder.ts";
 import { startRobot } from "../support/robot.ts";
 import { startSmtpServer } from "../support/smtp_server.ts";
@@ -51,13 +52,7 @@ rules:
     files: { alert: RECORDER },
     environment: { DINGTALK_TOKEN: TOKEN },
     keys: { command: `${OLD_KERNEL} ${executable()} listen -c {dir}/superbell.yaml` },
-    programs: `
-[program:api]
-command=/bin/sh -c "exit 3"
-autostart=false
-autorestart=false
-startsecs=0
-`,
+    programs: failingProgram("api"),
   });
   const pid = supervisord.pidOf("superbell");
   assertStringIncludes(readIfThere(`/proc/${pid}/status`), "Seccomp:\t2"); // 2: filtered

@@ -80,7 +80,12 @@ export async function assertSectionAsPrinted({ yaml, section }: Recipe): Promise
   using place = makePlace();
   // What is not on this host would be a problem of the configuration.
   for (const [, name] of yaml.matchAll(/\{ file: \/etc\/superbell\/(\S+) \}/g)) {
-    place.write(name!, name!.endsWith(".url") ? "https://example.com/secret" : "a-secret");
+    const secret = name!.endsWith(".url")
+      ? "https://example.com/secret"
+      : name!.endsWith(".secret")
+      ? "SECa-secret"
+      : "a-secret";
+    place.write(name!, secret);
   }
   const here = yaml.replaceAll("/etc/superbell/", "{dir}/")
     .replaceAll(/\/usr\/local\/bin\/[\w.]+/g, "/bin/true");

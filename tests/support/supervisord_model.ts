@@ -145,6 +145,12 @@ export class SupervisordModel {
   }
 
   #write(line: string): void {
-    this.log.push(`2026-11-21 10:00:00,000 ${line}`);
+    this.log.push(`${localTime(this.nowS * 1000 + 250)} ${line}`);
   }
+}
+
+/** `2026-11-21 10:00:00,000` in the host's zone, as supervisord writes it. */
+export function localTime(atMs: number): string {
+  const iso = new Date(atMs - new Date(atMs).getTimezoneOffset() * 60_000).toISOString();
+  return iso.slice(0, -1).replace("T", " ").replace(".", ",");
 }

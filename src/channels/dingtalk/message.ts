@@ -3,7 +3,8 @@
 
 import { type Message, plainText } from "../../alerts/compose.ts";
 import { WORDS } from "../../alerts/messages.ts";
-import { isAtLeast, severityOf } from "../../alerts/severity.ts";
+import type { Alert } from "../../alerts/alert.ts";
+import { isAtLeast, isRecovery, severityOf } from "../../alerts/severity.ts";
 import { shorten } from "../shorten.ts";
 import type { DingtalkOptions, Mention } from "./options.ts";
 
@@ -21,11 +22,16 @@ const NOBODY: Pick<Mention, "mobiles" | "userIds" | "all"> = {
 /** The request's body, shortened until it is within the limit. */
 export function bodyOf(message: Message, options: Layout): string {
   const { mention } = options;
-  const isCalled = isAtLeast(severityOf(message.alerts), mention.from);
+  const isCalled = isCalling(message.alerts, mention);
   const layout = { ...options, mention: isCalled ? mention : { ...NOBODY, from: mention.from } };
   const write = (form: Message) => JSON.stringify(payloadOf(form, layout));
   const encoder = new TextEncoder();
   return write(shorten(message, (form) => encoder.encode(write(form)).length <= MAX_BODY_BYTES));
+}
+
+/** Nobody is woken to hear that something is over, unless that was asked for. */
+function isCalling(alerts: readonly Alert[], { from }: Mention): boolean {
+  return from === undefined ? !alerts.every(isRecovery) : isAtLeast(severityOf(alerts), from);
 }
 
 function payloadOf(cut: Message, layout: Layout): Record<string, unknown> {

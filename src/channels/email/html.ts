@@ -3,6 +3,7 @@
 // in it is escaped.
 
 import type { Message } from "../../alerts/compose.ts";
+import { escapeHtml } from "../../alerts/escapes.ts";
 
 const FONT = "font-family:Segoe UI,Helvetica,Arial,Microsoft YaHei,PingFang SC,sans-serif";
 const LABEL = `${FONT};font-size:14px;color:#666666;white-space:nowrap;vertical-align:top;` +
@@ -54,20 +55,4 @@ function row(label: string, value: string): string {
 function blockRow(label: string, value: string): string {
   return `<tr><td colspan="2" style="${LABEL}">${escapeHtml(label)}</td></tr>\n` +
     `<tr><td colspan="2"><pre style="${BLOCK}">${escapeHtml(value)}</pre></td></tr>`;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-/** Text as HTML shows it; characters that no document may hold become U+FFFD. */
-export function escapeHtml(text: string): string {
-  return text.toWellFormed()
-    // deno-lint-ignore no-control-regex -- they are to go
-    .replace(/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g, "\ufffd")
-    .replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }

@@ -1,11 +1,11 @@
 // A webhook of anybody's: the alert goes to an address by HTTP. What counts as a yes is the
-// user's to say, by status and by a pattern for the reply.
+// user's to say, by status, by a pattern for the reply and by what a reply of JSON says.
 
-import { delivered, type Outcome, rejected } from "../../alerts/outcome.ts";
+import { delivered, type Outcome, rejected, retry } from "../../alerts/outcome.ts";
 import type { Channel, ChannelKind } from "../channel.ts";
-import { type HttpReply, sendHttp } from "../http.ts";
+import { type HttpReply, jsonObject, sendHttp } from "../http.ts";
 import { writeBody } from "./message.ts";
-import { parseOptions, type WebhookOptions } from "./options.ts";
+import { type JsonValues, parseOptions, type WebhookOptions } from "./options.ts";
 
 /** The `webhook` type. */
 export const webhook: ChannelKind<WebhookOptions> = { type: "webhook", parse: parseOptions, open };
@@ -43,12 +43,33 @@ function merged(...parts: readonly (Record<string, string> | undefined)[]): Reco
   return Object.fromEntries(pairs.map(([name, value]) => [name.toLowerCase(), value]));
 }
 
-function judge(reply: HttpReply, { expect, expectBody }: WebhookOptions): Outcome | undefined {
+function judge(reply: HttpReply, options: WebhookOptions): Outcome | undefined {
+  const { expect, expectBody, expectJson, retryJson } = options;
   const { status } = reply;
+  const json = expectJson ?? retryJson ? jsonObject(reply) : undefined;
+  // What the status says is more: 429 may hold the whole channel.
+  if (retryJson !== undefined && says(json, retryJson) && status !== 429) {
+    return retry(`HTTP ${status}: ${reply.excerpt()}`, reply.retryAfterMs);
+  }
   const success = status >= 200 && status < 300;
   if (!(expect?.includes(status) ?? success)) {
     return success ? rejected(`HTTP ${status} is not one of expect`) : undefined;
   }
-  if (expectBody === undefined || expectBody.test(reply.text)) return delivered(`HTTP ${status}`);
-  return rejected(`HTTP ${status}, but the answer does not match expect_body: ${reply.excerpt()}`);
+  if (expectBody !== undefined && !expectBody.test(reply.text)) {
+    return rejected(
+      `HTTP ${status}, but the answer does not match expect_body: ${reply.excerpt()}`,
+    );
+  }
+  if (expectJson === undefined || says(json, expectJson)) return delivered(`HTTP ${status}`);
+  // A page of a proxy: whether the service has got the message is not known.
+  return json === undefined
+    ? retry(`HTTP ${status}, but the answer is no JSON object (expect_json): ${reply.excerpt()}`)
+    : rejected(`HTTP ${status}, but the answer is not as expect_json says: ${reply.excerpt()}`);
+}
+
+function says(json: Readonly<Record<string, unknown>> | undefined, wanted: JsonValues): boolean {
+  return json !== undefined &&
+    Object.entries(wanted).every(([key, values]) =>
+      Object.hasOwn(json, key) && values.some((value) => value === json[key])
+    );
 }
