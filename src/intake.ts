@@ -58,6 +58,7 @@ export class Intake {
   readonly roster: RosterKeeper;
   readonly #rules: RuleKeeper;
   readonly #storage: Storage;
+  #isStarted = false;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -79,6 +80,7 @@ export class Intake {
     });
     this.#guard("what was left in the journal", () => this.#storage.openJournal());
     this.#guard("the start of the rules", () => this.#rules.start());
+    this.#isStarted = true;
   }
 
   /**
@@ -173,21 +175,23 @@ export class Intake {
     this.#storage.take(told, { frame, taking });
   }
 
-  /** Takes what was answered and not stored, but for what the store has. */
+  /** Takes what was answered and not stored. */
   #takeAgain(events: readonly TakenEvent[]): void {
-    const all = events.map((taken) => ({ taken, event: eventOf(taken) }));
-    const stored = all.findLastIndex(({ event }) => this.#rules.isStored(event));
-    for (const { taken, event } of all.slice(stored + 1)) {
+    for (const taken of events) {
       const { serial, eventname } = taken.frame.header;
       const what = `event ${serial} ${eventname}`;
       this.#options.log.info(`${what} was taken, and not stored when superbell ended`);
-      this.#guard(what, () => this.#storage.putOff(this.#askAgain(event, taken)));
+      this.#guard(what, () => this.#storage.putOff(this.#askAgain(taken)));
     }
+    // What has come since our start is newer.
+    if (this.#isStarted) this.compare();
   }
 
-  #askAgain(event: Event, { frame, taking }: TakenEvent): Told {
+  #askAgain({ frame, taking }: TakenEvent): Told {
+    const event = eventOf({ frame, taking });
     // What is known of processes is of this run of supervisord.
-    if (taking.supervisorRun === this.#options.supervisorRun) this.roster.take(event, taking.atMs);
+    const isKnown = taking.supervisorRun !== this.#options.supervisorRun || this.#isStarted;
+    if (!isKnown) this.roster.take(event, taking.atMs);
     return this.#ask(event, { ...taking, frame });
   }
 

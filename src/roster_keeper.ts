@@ -190,9 +190,11 @@ export class RosterKeeper {
   /** Nothing is missing any more: what is known is complete. */
   settle(): void {
     if (this.missing === 0 && this.#before !== undefined) {
+      const isBeginning = this.#changed.size === 0;
       for (const [key, { alivePid }] of this.#before) {
         if (this.#known.get(key)?.alivePid !== alivePid) this.#changed.add(key);
       }
+      if (isBeginning && this.#changed.size > 0) this.#onChange();
       this.#before = undefined;
     }
     this.#isSettled = true;

@@ -99,11 +99,6 @@ export class RuleKeeper {
     return this.#step({ kind: "event", event, seed, withhold, ranMs }, atMs);
   }
 
-  /** Whether the event is the last one that the store has. */
-  isStored(event: Event): boolean {
-    return this.#seedOf(event) === this.#storedEvent;
-  }
-
   /** What anything else brings. */
   step(input: Input): Step {
     this.#loadLate();

@@ -100,8 +100,7 @@ export class Storage {
   /** Whether the event is in the journal now. */
   #append(event: TakenEvent): boolean {
     const { soon, outbox } = this.#options;
-    return soon !== undefined && this.#writeAgainAtMs === undefined &&
-      this.#taken.length < MOST_TAKEN && outbox.journal.append(event);
+    return soon !== undefined && this.#taken.length < MOST_TAKEN && outbox.journal.append(event);
   }
 
   /** Stores what an event brought, that lies in the journal, a moment later. */
@@ -125,12 +124,11 @@ export class Storage {
   store(more: readonly Told[]): number | undefined {
     const told = [...this.#taken, ...more];
     this.#taken = [];
-    try {
-      return this.#storeAll(told);
-    } finally {
-      this.#options.outbox.journal.cut();
-      this.openJournal(); // another database may have taken the place of the one before
-    }
+    const added = this.#storeAll(told);
+    // What the disk refused stays in the journal, should we end before it takes it.
+    if (this.#writeAgainAtMs === undefined) this.#options.outbox.journal.cut();
+    this.openJournal(); // another database may have taken the place of the one before
+    return added;
   }
 
   #storeAll(told: readonly Told[]): number | undefined {

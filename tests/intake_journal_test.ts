@@ -1,6 +1,8 @@
 // What an event brings is stored after the answer. A listener that dies at any point in between
 // must leave what makes the next one tell exactly what it would have told itself.
 
+import { DatabaseSync } from "node:sqlite";
+import type { Event } from "../src/events/event.ts";
 import type { Frame } from "../src/events/frame.ts";
 import { Intake } from "../src/intake.ts";
 import { Redactor } from "../src/config/secret.ts";
@@ -46,12 +48,15 @@ class Site implements Disposable {
   }
 
   /** A listener starts, whatever became of the one before. */
-  start({ run = "boot 1 2", sync = "normal" }: {
+  start({ run = "boot 1 2", sync = "normal", keeps = false }: {
     readonly run?: string;
     readonly sync?: "normal" | "full";
+    /** Whether it goes on where the database cannot be opened. */
+    readonly keeps?: boolean;
   } = {}): void {
     this.soon = [];
-    this.outbox = Outbox.open(this.path, { nowMs: this.nowMs, sync, busyMs: 1 });
+    const options = { nowMs: this.nowMs, sync, busyMs: 1 };
+    this.outbox = keeps ? Outbox.keep(this.path, options) : Outbox.open(this.path, options);
     this.intake = new Intake({
       rules: RULES,
       outbox: this.outbox,
@@ -189,12 +194,7 @@ Deno.test("Intake stores at once what must survive a power cut, and what was lef
 Deno.test("Intake stores what was taken together with what is told without an event", () => {
   using site = new Site();
   site.intake.take(exited(1));
-  site.intake.tell([{
-    kind: "gap",
-    origin: { server: "supervisor", eventname: "GAP", identity: "gap 1" },
-    dropped: 3,
-    recovered: 0,
-  }]);
+  site.intake.tell([gapOf(NOW)]);
   assertEquals(site.told().length, 1);
   assertEquals(Deno.statSync(site.journalPath).size, 0);
   site.turn();
@@ -240,19 +240,7 @@ Deno.test("Intake keeps a journal beside a database that could be opened only la
   site.die();
   Deno.renameSync(site.path, `${site.path}.hidden`);
   Deno.mkdirSync(site.path);
-  site.outbox = Outbox.keep(site.path, { nowMs: NOW });
-  site.intake = new Intake({
-    rules: RULES,
-    outbox: site.outbox,
-    memory: Outbox.open(":memory:", { nowMs: NOW }),
-    host: () => HOST,
-    supervisorRun: "boot 1 2",
-    now: () => site.nowMs,
-    digestMs: () => 0,
-    log: new Log({ level: "error", redactor: new Redactor([]), now: () => NOW, write() {} }),
-    onStored() {},
-    soon: (work) => void site.soon.push(work),
-  });
+  site.start({ keeps: true });
   site.intake.take(running(1));
   Deno.removeSync(site.path);
   Deno.renameSync(`${site.path}.hidden`, site.path);
@@ -264,7 +252,54 @@ Deno.test("Intake keeps a journal beside a database that could be opened only la
   assertEquals(site.told().length, 2);
 });
 
-type Act = "turn" | "restart" | "time" | Frame;
+Deno.test("Intake keeps in the journal what the disk refuses, until it takes it", () => {
+  using site = new Site();
+  using other = new DatabaseSync(site.path);
+  other.exec("begin immediate");
+  site.intake.take(exited(1));
+  site.turn();
+  site.intake.take(exited(2, { name: "job" }));
+  site.turn();
+  assertEquals(site.told(), []);
+  site.die();
+  other.exec("rollback");
+  site.start();
+  site.turn();
+  assertEquals(site.told().length, 2);
+  assertEquals(Deno.statSync(site.journalPath).size, 0);
+});
+
+Deno.test("Intake takes what it could not read at its start for older than what has come since", () => {
+  using site = new Site();
+  site.intake.take(exited(1));
+  site.die();
+  Deno.renameSync(site.path, `${site.path}.hidden`);
+  Deno.mkdirSync(site.path);
+  site.start({ keeps: true });
+  site.nowMs += 1000;
+  site.intake.take(running(2));
+  site.turn();
+  Deno.removeSync(site.path);
+  Deno.renameSync(`${site.path}.hidden`, site.path);
+  site.intake.take(frameOf({ serial: 3, eventname: "TICK_60", payload: "when:60" }));
+  site.intake.take(running(4, { name: "job" }));
+  site.turn();
+  const api = [...site.intake.roster.known.values()].find(({ process }) => process.name === "api");
+  assertEquals(api?.state, "RUNNING");
+  const [incident] = site.outbox.incidents.remembered().incidents;
+  assertEquals([incident?.incident.key, incident?.incident.unsettled], ["web:api", 0]);
+});
+
+Deno.test("Intake makes a journal anew that somebody has removed", () => {
+  using site = new Site();
+  Deno.removeSync(site.journalPath);
+  site.intake.take(exited(1));
+  site.turn();
+  site.intake.take(running(2));
+  assert(Deno.statSync(site.journalPath).size > 0);
+});
+
+type Act = "turn" | "restart" | "time" | "tell" | Frame;
 
 /** A story of three processes in which listeners end now and then. */
 function storyOf(random: Random): Act[] {
@@ -279,6 +314,7 @@ function storyOf(random: Random): Act[] {
     if (random.chance(0.2)) acts.push("turn");
     if (random.chance(0.15)) acts.push("restart");
     if (random.chance(0.2)) acts.push("time");
+    if (random.chance(0.1)) acts.push("tell");
   }
   acts.push("restart", "time", "turn");
   return acts;
@@ -287,6 +323,7 @@ function storyOf(random: Random): Act[] {
 /** Plays it and answers what was told; `end` ends a listener. */
 function play(story: readonly Act[], end: (site: Site) => void): string[] {
   using site = new Site();
+  let journal: Uint8Array;
   for (const act of story) {
     site.nowMs += 400;
     if (act === "turn") site.turn();
@@ -296,10 +333,32 @@ function play(story: readonly Act[], end: (site: Site) => void): string[] {
     } else if (act === "time") {
       site.nowMs += 20_000;
       site.intake.passTime();
+    } else if (act === "tell") {
+      // Takes what waits along; what is told of it lies in no journal.
+      journal = Deno.readFileSync(site.journalPath);
+      site.intake.tell([gapOf(site.nowMs)]);
+      if (end !== inOrder) {
+        site.die();
+        Deno.writeFileSync(site.journalPath, journal);
+        site.start();
+      } else {
+        inOrder(site);
+        site.start();
+      }
     } else site.intake.take(act);
   }
   site.turn();
   return site.told().sort();
+}
+
+function inOrder(site: Site): void {
+  site.intake.store();
+  site.outbox.close();
+}
+
+function gapOf(atMs: number): Event {
+  const origin = { server: "supervisor", eventname: "GAP", identity: `gap ${atMs}` };
+  return { kind: "gap", origin, dropped: 3, recovered: 0 };
 }
 
 /** The ways to die. */
@@ -323,13 +382,10 @@ const DEATHS: readonly ((site: Site) => void)[] = [
 Deno.test("Intake tells the same whether its listeners end in order or are killed anywhere", () => {
   for (let seed = 1; seed <= 25; seed++) {
     const story = storyOf(new Random(seed));
-    const inOrder = play(story, (site) => {
-      site.intake.store();
-      site.outbox.close();
-    });
-    assert(inOrder.length > 0);
+    const expected = play(story, inOrder);
+    assert(expected.length > 0);
     const random = new Random(seed);
     const killed = play(story, (site) => random.pick(DEATHS)(site));
-    assertEquals(killed, inOrder, `seed ${seed}`);
+    assertEquals(killed, expected, `seed ${seed}`);
   }
 });

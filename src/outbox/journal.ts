@@ -37,6 +37,8 @@ export interface JournalContent {
 
 /** The line before a payload. */
 interface Record {
+  /** Counts the events, from 1, and goes on for as long as the database is there. */
+  readonly number: number;
   readonly header: FrameHeader;
   readonly taking: Taking;
   readonly payloadBytes: number;
@@ -50,6 +52,9 @@ const MOST_BYTES = 1024 * 1024;
 const LINE_FEED = 10;
 const SUFFIX = ".journal";
 
+/** The key of the note that holds the number of the last event of which the database knows. */
+const LAST_STORED = "journal";
+
 /** The journal beside one database. Nothing here throws: without it events are stored at once. */
 export class Journal {
   readonly #connection: Connection;
@@ -57,6 +62,8 @@ export class Journal {
   /** Beside which file of the connection's it was opened; 0: beside none yet. */
   #generation = 0;
   #bytes = 0;
+  /** The number of the last event in it, or before it. */
+  #last = 0;
 
   constructor(connection: Connection) {
     this.#connection = connection;
@@ -64,7 +71,7 @@ export class Journal {
 
   /**
    * Opens the file beside the database that is in use, for whoever holds the state directory, and
-   * answers what it holds; nothing where it was opened already.
+   * answers what it holds and the database does not; nothing where it was opened already.
    */
   open(): JournalContent {
     const { path, generation } = this.#connection;
@@ -75,10 +82,13 @@ export class Journal {
       const options = { read: true, append: true, create: true, mode: 0o600 };
       this.#file = Deno.openSync(journalOf(path), options);
       const bytes = Deno.readFileSync(journalOf(path));
-      const content = contentOf(bytes);
-      this.#bytes = bytes.length - content.brokenBytes;
-      if (content.brokenBytes > 0) this.#file.truncateSync(this.#bytes); // nothing stands behind it
-      return content;
+      const { records, brokenBytes } = recordsIn(bytes);
+      this.#bytes = bytes.length - brokenBytes;
+      if (brokenBytes > 0) this.#file.truncateSync(this.#bytes); // nothing stands behind it
+      const stored = this.#lastStored();
+      this.#last = Math.max(stored, records.at(-1)?.number ?? 0);
+      const events = records.filter(({ number }) => number > stored).map(({ event }) => event);
+      return { events, brokenBytes };
     } catch (error) {
       this.close();
       return { ...NOTHING, trouble: error instanceof Error ? error.message : String(error) };
@@ -91,25 +101,43 @@ export class Journal {
     const { generation, isSynced } = this.#connection;
     // A power cut may take what is only here.
     if (file === undefined || isSynced || this.#generation !== generation) return false;
-    const bytes = bytesOf(event);
+    const bytes = bytesOf(event, this.#last + 1);
     if (this.#bytes + bytes.length > MOST_BYTES) return false;
     try {
       const written = file.writeSync(bytes);
       this.#bytes += written;
-      return written === bytes.length;
+      if (written < bytes.length) return false;
+      this.#last++;
+      return true;
     } catch {
       return false;
     }
   }
 
+  /** Notes that the database knows of all that was appended; only inside its transaction. */
+  noteInside(): void {
+    if (this.#bytes === 0) return;
+    this.#connection.sql("insert or replace into note (key, value) values (?, ?)")
+      .run(LAST_STORED, String(this.#last));
+  }
+
+  #lastStored(): number {
+    return this.#connection.run(() => {
+      const row = this.#connection.sql("select value from note where key = ?").get(LAST_STORED);
+      return Number(row?.value ?? 0);
+    });
+  }
+
   /** All that was appended is in the database. */
   cut(): void {
-    if (this.#bytes === 0) return;
+    const file = this.#file;
+    if (this.#bytes === 0 || file === undefined) return;
     try {
-      this.#file?.truncateSync(0);
+      file.truncateSync(0);
       this.#bytes = 0;
+      if (file.statSync().nlink === 0) this.#generation = 0; // removed: it must be made anew
     } catch {
-      this.close(); // what is stored already must not be followed by what is not
+      this.#generation = 0;
     }
   }
 
@@ -126,9 +154,10 @@ export function journalOf(path: string): string {
 }
 
 /** A line of JSON, the payload, a line feed. */
-function bytesOf({ frame, taking }: TakenEvent): Uint8Array {
+function bytesOf({ frame, taking }: TakenEvent, number: number): Uint8Array {
   const { header, payload, droppedBytes } = frame;
   const record: Record = {
+    number,
     header,
     taking,
     payloadBytes: payload.length,
@@ -143,40 +172,48 @@ function bytesOf({ frame, taking }: TakenEvent): Uint8Array {
   return bytes;
 }
 
-function contentOf(bytes: Uint8Array): JournalContent {
-  const events: TakenEvent[] = [];
+/** An event of a journal. */
+interface Read {
+  readonly number: number;
+  readonly event: TakenEvent;
+  /** How many bytes it takes. */
+  readonly bytes: number;
+}
+
+/** Up to the first that is not whole. */
+function recordsIn(bytes: Uint8Array): { readonly records: Read[]; readonly brokenBytes: number } {
+  const records: Read[] = [];
   let rest = bytes;
   while (rest.length > 0) {
     const first = firstOf(rest);
     if (first === undefined) break;
-    events.push(first.event);
+    records.push(first);
     rest = rest.subarray(first.bytes);
   }
-  return { events, brokenBytes: rest.length };
+  return { records, brokenBytes: rest.length };
 }
 
-/** The first event of the bytes, and how many of them it takes. */
-function firstOf(bytes: Uint8Array): { event: TakenEvent; bytes: number } | undefined {
+function firstOf(bytes: Uint8Array): Read | undefined {
   const lineEnd = bytes.indexOf(LINE_FEED);
   const record = lineEnd < 0 ? undefined : parseRecord(bytes.subarray(0, lineEnd));
   if (record === undefined) return undefined;
-  const { header, taking, payloadBytes, droppedBytes, crc } = record;
+  const { number, header, taking, payloadBytes, droppedBytes, crc } = record;
   const payload = bytes.subarray(lineEnd + 1, lineEnd + 1 + payloadBytes);
   if (payload.length !== payloadBytes || crc32(payload) !== crc) return undefined;
   const end = lineEnd + 1 + payloadBytes;
   if (bytes[end] !== LINE_FEED) return undefined;
-  return { event: { frame: { header, payload, droppedBytes }, taking }, bytes: end + 1 };
+  return { number, event: { frame: { header, payload, droppedBytes }, taking }, bytes: end + 1 };
 }
 
 function parseRecord(line: Uint8Array): Record | undefined {
   try {
     const record = JSON.parse(new TextDecoder().decode(line)) as Partial<Record>;
-    const { header, taking, payloadBytes, droppedBytes, crc } = record;
-    if (header === undefined || taking === undefined) return undefined;
+    const { number, header, taking, payloadBytes, droppedBytes, crc } = record;
+    if (number === undefined || header === undefined || taking === undefined) return undefined;
     if (payloadBytes === undefined || droppedBytes === undefined || crc === undefined) {
       return undefined;
     }
-    return { header, taking, payloadBytes, droppedBytes, crc };
+    return { number, header, taking, payloadBytes, droppedBytes, crc };
   } catch {
     return undefined;
   }

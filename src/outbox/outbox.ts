@@ -136,6 +136,7 @@ export class Outbox {
       }
       if (roster !== undefined) this.roster.writeInside(roster());
       if (rules !== undefined) this.incidents.writeInside(rules());
+      this.journal.noteInside();
       return added;
     };
     // A single statement is its own transaction.

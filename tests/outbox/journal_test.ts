@@ -152,6 +152,34 @@ Deno.test("Journal has no file for an outbox in memory, nor where it cannot be m
   assertEquals(journal.append(taken(1)), false);
 });
 
+Deno.test("Journal.open() leaves out what the database knows of, though it was not cut", () => {
+  using bench = new Bench();
+  const outbox = Outbox.open(bench.path, { nowMs: NOW });
+  outbox.journal.open();
+  outbox.journal.append(taken(1));
+  outbox.journal.append(taken(2));
+  outbox.enqueue([], NOW, {});
+  outbox.journal.append(taken(3));
+  assertEquals(bench.start().open().events, [taken(3)]);
+  const last = bench.start();
+  last.open();
+  last.append(taken(4));
+  assertEquals(bench.start().open().events, [taken(3), taken(4)]);
+  outbox.close();
+});
+
+Deno.test("Journal.cut() notices that the file was removed", () => {
+  using bench = new Bench();
+  const journal = bench.start();
+  journal.open();
+  Deno.removeSync(bench.journalPath);
+  journal.append(taken(1));
+  journal.cut();
+  journal.open();
+  journal.append(taken(2));
+  assertEquals(bench.start().open().events, [taken(2)]);
+});
+
 Deno.test("Journal is for its owner alone: it holds what programs wrote", () => {
   using bench = new Bench();
   bench.start().open();
