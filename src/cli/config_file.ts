@@ -86,6 +86,8 @@ export function settingsToLook(options: Options): Settings {
 /** Keys of the top level that say where to look and how to write times. */
 const PLAIN = /^(state_dir|time_zone|language):[ \t]+\S.*$/gm;
 
+const NAMES_STATE_DIR = /^[^#\n]*state_dir/m;
+
 /**
  * Of a file that is no YAML the lines with such a key, which can be read one by one; undefined where
  * it is YAML, or cannot be read at all, or these lines are what is wrong with it.
@@ -96,6 +98,8 @@ function plainLines(path: string): Uint8Array | undefined {
   const text = new TextDecoder().decode(file.bytes);
   if (isYaml(text)) return undefined;
   const lines = (text.match(PLAIN) ?? []).join("\n");
+  // Written in another way: no guess may lead to the directory of another listener.
+  if (NAMES_STATE_DIR.test(text) && !lines.includes("state_dir:")) return undefined;
   return isYaml(lines) ? new TextEncoder().encode(lines) : undefined;
 }
 

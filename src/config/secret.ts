@@ -48,9 +48,9 @@ export class Secret {
   }
 }
 
-/** How many lines a secret has; those at its end that are empty do not count. */
+/** How many lines a secret has; empty ones before and behind it do not count. */
 export function linesIn(secret: Secret): number {
-  return secret.reveal().trimEnd().split(/\r\n|[\r\n]/).length;
+  return secret.reveal().trim().split(/\r\n|[\r\n]/).length;
 }
 
 /** A variable with whatever a shell understands behind its $. */

@@ -87,7 +87,11 @@ const SERVICES: Readonly<Record<string, Service>> = {
       ["code 0", json({ StatusCode: 0, StatusMessage: "success", code: 0, data: {} }), "delivered"],
       ["19024, no keyword", json({ code: 19024, msg: "Key Words Not Found" }), "rejected"],
       ["11232, too often", json({ code: 11232, msg: "frequency limited" }), "retry"],
-      ["400 with 9499", json({ code: 9499, msg: "too many request" }, 400), "retry"],
+      [
+        "400 with 9499, a card it cannot read",
+        json({ code: 9499, msg: "Bad Request" }, 400),
+        "rejected",
+      ],
     ],
   },
   wecom: {

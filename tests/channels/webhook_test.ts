@@ -155,6 +155,14 @@ const VERDICTS: readonly Verdict[] = [
     kind: "retry",
     reason: "HTTP 200, but the answer is no JSON object (expect_json): <h1>log in</h1>",
   }],
+  ["a word in place of JSON", CODES, () => new Response("ok"), {
+    kind: "rejected",
+    reason: "HTTP 200, but the answer is no JSON object (expect_json): ok",
+  }],
+  ["nothing in place of JSON", CODES, () => new Response(), {
+    kind: "rejected",
+    reason: "HTTP 200, but the answer is no JSON object (expect_json): ",
+  }],
   ["a code that means later", CODES, () => Response.json({ errcode: 45009 }), {
     kind: "retry",
     reason: 'HTTP 200: {"errcode":45009}',

@@ -633,8 +633,19 @@ Deno.test("the commands that look into state_dir do so although the rest has pro
     );
     assert(stdout !== "");
   }
-  const worse = folder.write("worse.yaml", 'state_dir: "/oops\n');
-  assertEquals((await superbell(["status", "-c", worse])).code, 2);
+  // Where it cannot be seen which directory is meant, none is guessed.
+  for (
+    const line of [
+      'state_dir: "/oops',
+      `state_dir : ${state}`,
+      `"state_dir": ${state}`,
+      `state_dir:\n  ${state}`,
+      `  state_dir: ${state}`,
+    ]
+  ) {
+    const worse = folder.write("worse.yaml", `${line}\n"oops\n`);
+    assertEquals([line, (await superbell(["status", "-c", worse])).code], [line, 2]);
+  }
   const unknown = folder.write("other.yaml", "state_dir: relative\nchannels: {}\nrules: []\n");
   const { code, stderr } = await superbell(["status", "-c", unknown]);
   assertEquals(code, 2);

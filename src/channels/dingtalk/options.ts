@@ -63,6 +63,9 @@ function refuseRobotPath(node: ConfigNode | undefined, endpoint: string): void {
   }
 }
 
+/** What DingTalk itself makes as a key; a token is of hexadecimal digits alone. */
+const SIGNING_KEY = /^SEC[0-9a-f]{4,}$/;
+
 /** DingTalk makes every signing key begin with SEC; an installation of one's own may not. */
 function readSigningKey(node: ConfigNode | undefined, endpoint: string): Secret | undefined {
   if (node === undefined) return undefined;
@@ -100,7 +103,7 @@ function tokenIn(text: string, node: ConfigNode, endpoint: string): string {
       node.problem("holds a quotation mark; write the token without it");
     } else if (/[\s/?&=]/.test(text)) {
       node.problem("expected the robot's token, or its whole address with access_token=");
-    } else if (text.startsWith("SEC")) {
+    } else if (SIGNING_KEY.test(text)) {
       node.problem("this is the robot's signing key; put it under secret, and the token here");
     }
     return text;

@@ -61,10 +61,16 @@ function judge(reply: HttpReply, options: WebhookOptions): Outcome | undefined {
     );
   }
   if (expectJson === undefined || says(json, expectJson)) return delivered(`HTTP ${status}`);
-  // A page of a proxy: whether the service has got the message is not known.
-  return json === undefined
-    ? retry(`HTTP ${status}, but the answer is no JSON object (expect_json): ${reply.excerpt()}`)
-    : rejected(`HTTP ${status}, but the answer is not as expect_json says: ${reply.excerpt()}`);
+  if (json !== undefined) {
+    return rejected(
+      `HTTP ${status}, but the answer is not as expect_json says: ${reply.excerpt()}`,
+    );
+  }
+  const reason =
+    `HTTP ${status}, but the answer is no JSON object (expect_json): ${reply.excerpt()}`;
+  // A page is of a proxy in between, which has not handed the message on. Anything else the service
+  // says itself, and would say to each repeat.
+  return /^\s*</.test(reply.text) ? retry(reason) : rejected(reason);
 }
 
 function says(json: Readonly<Record<string, unknown>> | undefined, wanted: JsonValues): boolean {
