@@ -1,7 +1,7 @@
 // From an alert to what people read: a title that suffices to decide whether to get up, and
 // facts below it. Channels lay it out in their own format; they add no words of their own.
 
-import { displayName, type Exit } from "../events/event.ts";
+import { displayName, type Exit, type ProcessState } from "../events/event.ts";
 import { conditionOf } from "../rules/rule.ts";
 import type { Alert } from "./alert.ts";
 import { areAll, commonExit, describeEach } from "./each_exit.ts";
@@ -220,14 +220,27 @@ function happenedToOne(alert: Alert, words: Words): string {
     if (status !== undefined) return words.exitedWith(status, expected);
     if (expected) return words.exitedAsExpected;
   }
-  if (alert.word === "fatal" && isOfSeveral) {
-    return areAll(alert, "FATAL") ? words.happened.fatal : words.incident.failed;
-  }
-  if (alert.word === "fatal" && alert.failedStarts !== undefined) {
+  if (isOfSeveral && mayBeOfOne(alert)) return words.incident.failed;
+  if (alert.word === "fatal" && alert.failedStarts !== undefined && !isOfSeveral) {
     return words.gaveUp(alert.failedStarts);
   }
   const { gap } = alert;
   return gap === undefined ? words.happened[alert.word] : words.dropped(gap.dropped, gap.recovered);
+}
+
+/** The state that a process is in of which the word is true. */
+const STATES: Readonly<Partial<Record<Alert["word"], ProcessState>>> = {
+  start_failed: "BACKOFF",
+  fatal: "FATAL",
+  state_unknown: "UNKNOWN",
+};
+
+/** Whether what happened to one of several processes is not known to be true of the others. */
+function mayBeOfOne(alert: Alert): boolean {
+  // No state tells that a process flaps.
+  if (alert.word === "flapping") return true;
+  const state = STATES[alert.word];
+  return state !== undefined && !areAll(alert, state);
 }
 
 /** The host's name and address. */

@@ -1,7 +1,7 @@
 // How each of several processes ended: one cause where it is the same of all, else each by name. A
 // title that gives the cause of one to all of them sends people the wrong way.
 
-import { displayName, type Exit } from "../events/event.ts";
+import { displayName, type Exit, type ProcessState } from "../events/event.ts";
 import type { Alert } from "./alert.ts";
 import { foldNames } from "./fold.ts";
 import { isMixed, severalOf } from "./incident_text.ts";
@@ -27,9 +27,11 @@ function isSameEnd(one: Exit, other: Exit): boolean {
     one.coreDumped === other.coreDumped && one.spawnError === other.spawnError;
 }
 
-/** Whether all that are named have got into the state, as far as that is known. */
-export function areAll({ each = [] }: Alert, state: string): boolean {
-  return each.every((one) => one.state === undefined || one.state === state);
+/** Whether each of several processes is known to be in the state; also those that are not named. */
+export function areAll({ incident, each = [] }: Alert, state: ProcessState): boolean {
+  const told = severalOf(incident);
+  return told !== undefined && each.length >= told.count &&
+    each.every((one) => one.state === state);
 }
 
 /** `worker_[00-02]: SIGKILL; worker_03: status 1`; undefined where nothing is known of several. */

@@ -65,9 +65,11 @@ export function titleAround(what: string, alert: Alert, words: Words): string {
     case "escalated":
       return `${escalated}${what}${lasts}${endsOf(incident, words)}`;
     case "resolved": {
-      const down = words.incident.wasDown(words.duration(incident.downMs ?? 0));
-      const said = severalOf(incident) === undefined ? down : words.inPlural(down);
-      const lasted = wasMostlyUp(incident) ? "" : `${words.comma}${said}`;
+      const { wasDown, tookAll } = words.incident;
+      const said = severalOf(incident) === undefined ? wasDown : tookAll;
+      const lasted = wasMostlyUp(incident)
+        ? ""
+        : `${words.comma}${said(words.duration(incident.downMs ?? 0))}`;
       return `${what}${lasted}${endsOf(incident, words)}`;
     }
   }

@@ -13,6 +13,8 @@ export interface IncidentWords {
   readonly stable: string;
   /** Behind the title of what is over. */
   wasDown(duration: string): string;
+  /** The same of several: the time of them all, for each may have been down for less. */
+  tookAll(duration: string): string;
   ended(ends: number): string;
   /** In front of a title. */
   reminder(number: number): string;
@@ -50,6 +52,7 @@ const en: IncidentWords = {
   },
   stable: "is stable again",
   wasDown: (duration) => `was down for ${duration}`,
+  tookAll: (duration) => `after ${duration}`,
   ended: (ends) => `ended ${ends} times`,
   reminder: (number) => `Reminder ${number}: `,
   escalated: "Escalated: ",
@@ -86,6 +89,7 @@ const zh: IncidentWords = {
   },
   stable: "已恢复稳定",
   wasDown: (duration) => `故障持续 ${duration}`,
+  tookAll: (duration) => `故障持续 ${duration}`,
   ended: (ends) => `退出 ${ends} 次`,
   reminder: (number) => `第 ${number} 次提醒：`,
   escalated: "告警升级：",

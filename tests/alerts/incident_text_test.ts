@@ -5,8 +5,9 @@ import type { Alert } from "../../src/alerts/alert.ts";
 import { compose } from "../../src/alerts/compose.ts";
 import { alertDocument } from "../../src/alerts/document.ts";
 import { WORDS } from "../../src/alerts/messages.ts";
+import type { ProcessName, ProcessState } from "../../src/events/event.ts";
 import type { IncidentReport } from "../../src/rules/incident.ts";
-import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { ALERT } from "../support/message.ts";
 
 const BEGAN = ALERT.atMs - 180_000;
@@ -61,6 +62,16 @@ const ended = (...signals: readonly (string | undefined)[]) =>
     return { process, ...(signal !== undefined && { exit: killedBy(signal) }) };
   });
 
+/** Processes in these states; undefined: not known. */
+const inStates = (
+  processes: readonly ProcessName[],
+  ...states: readonly (ProcessState | undefined)[]
+) =>
+  processes.map((process, index) => {
+    const state = states[index];
+    return { process, ...(state !== undefined && { state }) };
+  });
+
 /** What is told, and its title in English and Chinese. */
 const TITLES: readonly (readonly [string, Alert, string, string])[] = [
   [
@@ -71,7 +82,10 @@ const TITLES: readonly (readonly [string, Alert, string, string])[] = [
   ],
   [
     "several processes",
-    about({ count: 42, processes: workers(42), by: "group", key: "jobs:*" }, FATAL),
+    about({ count: 42, processes: workers(42), by: "group", key: "jobs:*" }, {
+      ...FATAL,
+      each: inStates(workers(42), ...Array<ProcessState>(42).fill("FATAL")),
+    }),
     "42 processes (jobs:worker_[00-41]) could not be started, supervisord gave up (FATAL) on web-01",
     "42 个进程（jobs:worker_[00-41]）启动失败，supervisord 已放弃重试 (FATAL)，主机 web-01",
   ],
@@ -89,7 +103,11 @@ const TITLES: readonly (readonly [string, Alert, string, string])[] = [
   ],
   [
     "several processes of a rule",
-    about({ count: 3, processes: MIXED, by: "rule", key: "*" }, { ...FATAL, rule: "backups" }),
+    about({ count: 3, processes: MIXED, by: "rule", key: "*" }, {
+      ...FATAL,
+      rule: "backups",
+      each: inStates(MIXED, "FATAL", "FATAL", "FATAL"),
+    }),
     "backups: 3 processes (db:main, web:api, web:b) could not be started, supervisord gave up" +
     " (FATAL) on web-01",
     "backups：3 个进程（db:main、web:api、web:b）启动失败，supervisord 已放弃重试 (FATAL)，主机 web-01",
@@ -157,7 +175,7 @@ const TITLES: readonly (readonly [string, Alert, string, string])[] = [
   [
     "the end of several",
     about({ kind: "resolved", settling: "running", downMs: 5000, count: 2, processes: workers(2) }),
-    "2 processes (jobs:worker_00, jobs:worker_01) are running again on web-01, were down for 5s",
+    "2 processes (jobs:worker_00, jobs:worker_01) are running again on web-01, after 5s",
     "2 个进程（jobs:worker_00、jobs:worker_01）已恢复运行，主机 web-01，故障持续 5 秒",
   ],
   [
@@ -192,20 +210,13 @@ const TITLES: readonly (readonly [string, Alert, string, string])[] = [
   ],
   [
     "several of which not all were given up",
-    about(TWO, {
-      ...FATAL,
-      failedStarts: 4,
-      each: workers(2).map((process, index) => ({
-        process,
-        state: index === 0 ? "FATAL" : "RUNNING",
-      })),
-    }),
+    about(TWO, { ...FATAL, failedStarts: 4, each: inStates(workers(2), "FATAL", "EXITED") }),
     "2 processes (jobs:worker_00, jobs:worker_01) failed on web-01",
     "2 个进程（jobs:worker_00、jobs:worker_01）发生故障，主机 web-01",
   ],
   [
     "several that were given up after different numbers of starts",
-    about(TWO, { ...FATAL, failedStarts: 4 }),
+    about(TWO, { ...FATAL, failedStarts: 4, each: inStates(workers(2), "FATAL", "FATAL") }),
     "2 processes (jobs:worker_00, jobs:worker_01) could not be started, supervisord gave up" +
     " (FATAL) on web-01",
     "2 个进程（jobs:worker_00、jobs:worker_01）启动失败，supervisord 已放弃重试 (FATAL)，主机 web-01",
@@ -224,6 +235,65 @@ for (const [what, alert, english, chinese] of TITLES) {
     assertEquals([title("en"), title("zh")], [english, chinese]);
   });
 }
+
+/** Words that are true of a process in one state only, and what is said of several in it. */
+const STATE_WORDS = [
+  [
+    "start_failed",
+    "BACKOFF",
+    "failed to start, supervisord will try again (BACKOFF)",
+    "启动失败，supervisord 将重试 (BACKOFF)",
+  ],
+  [
+    "fatal",
+    "FATAL",
+    "could not be started, supervisord gave up (FATAL)",
+    "启动失败，supervisord 已放弃重试 (FATAL)",
+  ],
+  ["state_unknown", "UNKNOWN", "are in an unknown state", "状态未知"],
+] as const;
+
+for (const [word, state, english, chinese] of STATE_WORDS) {
+  Deno.test(`compose() says ${word} of several only where each is known to be ${state}`, () => {
+    const said = (language: "en" | "zh", each?: Alert["each"], count = 2) =>
+      compose(about({ ...TWO, count }, { word, ...(each && { each }) }), {
+        language,
+        timeZone: "UTC",
+      }).values.happened;
+    const states = (...of: readonly (ProcessState | undefined)[]) => inStates(workers(2), ...of);
+    assertEquals(said("en", states(state, state)), english);
+    assertEquals(said("zh", states(state, state)), chinese);
+    const notOfAll = [
+      undefined,
+      [],
+      states(state, "EXITED"),
+      states("EXITED", state),
+      states(state, undefined),
+      states(state, state).slice(0, 1),
+    ];
+    for (const each of notOfAll) {
+      assertEquals([said("en", each), said("zh", each)], ["failed", "发生故障"]);
+    }
+    // A message names only so many; of the others nothing is known.
+    assertEquals(said("en", states(state, state), 3), "failed");
+  });
+}
+
+Deno.test("compose() says of several neither that all flap nor how long each was down", () => {
+  const titles = (report: Partial<IncidentReport>) =>
+    (["en", "zh"] as const).map((language) =>
+      compose(about({ ...TWO, ...report }, { word: "flapping" }), { language, timeZone: "UTC" })
+        .title
+    );
+  assertEquals(titles({ ends: 6, flapping: true }), [
+    "2 processes (jobs:worker_00, jobs:worker_01) failed on web-01, ended 6 times",
+    "2 个进程（jobs:worker_00、jobs:worker_01）发生故障，主机 web-01，退出 6 次",
+  ]);
+  for (const title of titles({ kind: "resolved", settling: "stopped", downMs: 60_000 })) {
+    assert(!/down for/.test(title), title);
+    assertMatch(title, /(?:, after 1m|，故障持续 1 分钟)$/);
+  }
+});
 
 Deno.test("compose() puts the last line of one program into no title about several", () => {
   const tails = [{ stream: "stderr", lines: ["panic: out of memory"] }] as const;
