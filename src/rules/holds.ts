@@ -1,10 +1,10 @@
 // What holds back a message, and until when: silences and windows, what a rule depends on, the
 // incident of the whole host, and the rule's own pace.
 
-import type { ProcessName } from "../events/event.ts";
+import { type ProcessName, processOf } from "../events/event.ts";
 import { isFull } from "./flapping.ts";
 import { HOST_RULE } from "./host_incident.ts";
-import { type Incident, isWithin, type Member, pauseMs } from "./incident.ts";
+import { type Incident, isWithin, type Member, pauseMs, processKey } from "./incident.ts";
 import type { Hold, Muting, Subject } from "./muting.ts";
 import { LONGEST_JOIN_MS } from "./pacing.ts";
 import type { Plan } from "./plan.ts";
@@ -67,7 +67,8 @@ export class Holds {
     { news, nowMs }: { readonly news: News; readonly nowMs: number },
   ): Hold | undefined {
     if (news === "opened" && !incident.ready) return { reason: "below-after" };
-    const hold = this.ofAny(incident, plan, nowMs);
+    const hold = this.#ofOthers(incident, plan) ??
+      this.#muting.holdOfAll(this.#concernedBy(incident, news), nowMs);
     if (hold !== undefined) return hold;
     const { held } = incident;
     // What was held and has mended itself meanwhile need not be told any more.
@@ -96,17 +97,43 @@ export class Holds {
   }
 
   /** What holds any message about an incident that is not over. */
-  ofAny(incident: Incident, { name }: Plan, nowMs: number): Hold | undefined {
+  ofAny(incident: Incident, plan: Plan, nowMs: number): Hold | undefined {
+    return this.#ofOthers(incident, plan) ??
+      this.#muting.holdOfAll(this.#concernedBy(incident, "opened"), nowMs);
+  }
+
+  /** What came and went while it was meant to be quiet is not told, though others are down. */
+  isUnseen(incident: Incident, news: News, nowMs: number): boolean {
+    if (!this.#muting.canMute) return false;
+    const members = this.#concernedBy(incident, news);
+    return members.every(({ settled }) => settled !== undefined) &&
+      this.#muting.holdOfAll(members, nowMs) !== undefined;
+  }
+
+  /** Whom it is about: a silence of these holds it, whoever else of the incident is down. */
+  #concernedBy(incident: Incident, news: News): readonly Member[] {
+    if (!this.#muting.canMute) return [];
+    const members = this.#memory.membersOf(incident);
+    const all = [...members.values()];
+    if (news === "joined") return all.filter(({ joined }) => joined === true);
+    if (news === "worse") {
+      const process = processOf(incident.event);
+      const member = process && members.get(processKey(process));
+      if (member !== undefined) return [member];
+    }
+    const ill = all.filter(({ settled }) => settled === undefined);
+    return ill.length > 0 ? ill : all;
+  }
+
+  /** The incidents of others that hold this one. */
+  #ofOthers(incident: Incident, { name }: Plan): Hold | undefined {
     if (incident.rule !== HOST_RULE && this.#memory.incident(HOST_RULE, "*") !== undefined) {
       return { reason: "host-incident" };
     }
     const members = this.#memory.membersOf(incident);
     const processes = () => Array.from(members.values(), ({ process }) => process);
     if (this.#isSuppressed(name, processes, incident.id)) return { reason: "suppressed" };
-    if (!this.#muting.canMute) return undefined;
-    const all = [...members.values()];
-    const ill = all.filter(({ settled }) => settled === undefined);
-    return this.#muting.holdOfAll(ill.length > 0 ? ill : all, nowMs);
+    return undefined;
   }
 
   /** What is meant to be quiet now, of a process whatever rule it is about. */

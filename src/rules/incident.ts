@@ -33,8 +33,15 @@ export interface Member {
   readonly settled?: { readonly how: Settling; readonly atMs: number };
   /** It must run longer than others to count as well. */
   readonly flapping?: true;
-  /** It came in after the last message. */
+  /** It came in, or got worse, after the last message. */
   readonly joined?: true;
+  /**
+   * Its worst failure, which has been told unless it is `joined`; 0: nothing of it was told. Absent
+   * in a row that was written before there was one: a crash.
+   */
+  readonly rank?: Rank | 0;
+  /** What of it was told before it got worse, while it is `joined`; absent: nothing. */
+  readonly toldRank?: Rank;
 }
 
 /** What is kept of one incident; its members lie beside it. */
@@ -55,7 +62,7 @@ export interface Incident {
   /** How many processes belong to it, and how many of them are not well. */
   readonly members: number;
   readonly unsettled: number;
-  /** Members that came since the last message, and what happened to the latest of them. */
+  /** Members that came or got worse since the last message, and what happened to the latest. */
   readonly joined: number;
   readonly newest?: Cause | undefined;
   /** Whether it has happened often enough to be told. */
@@ -196,7 +203,7 @@ export function memberAfter(
 }
 
 function withState(
-  { process, settled, flapping, joined }: Pick<Member, "process"> & Partial<Member>,
+  { process, settled, flapping, joined, rank, toldRank }: Pick<Member, "process"> & Partial<Member>,
   { state, how }: { readonly state: ProcessState; readonly how: Settling | undefined },
   nowMs: number,
 ): Member {
@@ -205,8 +212,13 @@ function withState(
   const member: Member = how === undefined
     ? { process, state }
     : { process, state, settled: { how, atMs } };
-  if (flapping === undefined && joined === undefined) return member;
-  return { ...member, ...(flapping && { flapping }), ...(joined && { joined }) };
+  return {
+    ...member,
+    ...(flapping && { flapping }),
+    ...(joined && { joined }),
+    ...(rank !== undefined && { rank }),
+    ...(toldRank && { toldRank }),
+  };
 }
 
 /** How a process stands, by whoever knows. */

@@ -101,7 +101,7 @@ export class IncidentBook {
     const counted = flaps ? this.#memory.tally(rule, name).ends.atMs : undefined;
     const atMs = happenedAtMs(event, nowMs);
     const fresh = memberAfter({ process }, event, atMs);
-    const member: Member = flaps ? { ...fresh, flapping: true } : fresh;
+    const member: Member = { ...fresh, ...(flaps && { flapping: true }), rank: rankOf(word) };
     const incident: Incident = {
       id: this.#options.idOf([seed, rule, key].join("\n")),
       rule,
@@ -139,16 +139,46 @@ export class IncidentBook {
     const worst = rank >= open.rank ? { rank, word, event, eventAtMs: nowMs } : undefined;
     const ready = open.ready || isReady;
     const known = this.#memory.membersOf(open).get(key);
-    if (known !== undefined) {
-      if (word === "flapping" && known.flapping !== true) {
-        this.#memory.putMember(open, { ...known, flapping: true }, key);
-      }
-      return this.#put({ ...open, ...worst, ready }, plan);
+    const cause: Cause = { word, event, eventAtMs: nowMs };
+    const now: Incident = { ...open, ...worst, ready };
+    if (known === undefined) return this.#grow(now, { process, key }, { plan, cause });
+    // What makes the whole worse is told as that.
+    const isWorse = worst !== undefined && open.told !== undefined && rank > open.told.rank;
+    return this.#failAgain(now, { key, member: known }, { plan, cause, isWorse });
+  }
+
+  /** Who fails worse than has been told of it is news again, though others failed so before. */
+  #failAgain(
+    open: Incident,
+    { key, member }: { readonly key: string; readonly member: Member },
+    { plan, cause, isWorse }: {
+      readonly plan: Plan;
+      readonly cause: Cause;
+      readonly isWorse: boolean;
+    },
+  ): Incident {
+    const rank = rankOf(cause.word);
+    const before = member.rank ?? 1;
+    const flaps = cause.word === "flapping" && member.flapping !== true;
+    const isNew = rank > before && open.told !== undefined && !isWorse && member.joined !== true;
+    if (flaps || rank > before) {
+      this.#memory.putMember(open, {
+        ...member,
+        ...(flaps && { flapping: true }),
+        ...(isNew && { joined: true }),
+        ...(isNew && before !== 0 && { toldRank: before }),
+        ...(rank > before && { rank }),
+      }, key);
     }
-    return this.#grow({ ...open, ...worst, ready }, { process, key }, {
-      plan,
-      cause: { word, event, eventAtMs: nowMs },
-    });
+    const isNewest = isNew || (member.joined === true && rank >= before);
+    return this.#put({
+      ...open,
+      ...(isNew && { joined: open.joined + 1 }),
+      ...(isNewest && { newest: cause }),
+      ...(isNew && open.joined === 0 && {
+        gatherUntilMs: cause.eventAtMs + plan.pacing.groupWaitMs,
+      }),
+    }, plan);
   }
 
   /** Puts another process into an incident. */
@@ -163,6 +193,7 @@ export class IncidentBook {
       ...memberAfter({ process }, event, eventAtMs),
       ...(word === "flapping" && { flapping: true }),
       ...(isTold && { joined: true }),
+      rank: rankOf(word),
     };
     const isFirst = isTold && open.joined === 0;
     const grown: Incident = {
@@ -211,8 +242,10 @@ export class IncidentBook {
     for (const id of ids) {
       const incident = this.#memory.byId(id)!;
       const member = this.#memory.membersOf(incident).get(key)!;
-      const now = memberAfter(member, event, atMs);
-      const known = now.settled === undefined ? this.#whenItRan(incident, atMs) : incident;
+      const after = memberAfter(member, event, atMs);
+      const fails = after.settled === undefined;
+      const known = fails ? this.#whenItRan(incident, atMs) : incident;
+      const now = fails ? this.#afterItRan(after, { member, incident, nowMs: atMs }) : after;
       this.#replaceMember(known, { key, member, now, ended: isEnd(event) });
     }
     return ids;
@@ -232,6 +265,20 @@ export class IncidentBook {
     return nowMs - allWellAtMs < resolveAfterMs
       ? incident
       : { ...incident, rank: 1, told: { ...told, rank: 2 } };
+  }
+
+  /** The same of one process, while others of the incident are down. */
+  #afterItRan(
+    after: Member,
+    { member: { settled, rank, joined }, incident, nowMs }: {
+      readonly member: Member;
+      readonly incident: Incident;
+      readonly nowMs: number;
+    },
+  ): Member {
+    if (settled === undefined || rank !== 3 || joined === true) return after;
+    const { resolveAfterMs } = this.#options.plans.get(incident.rule)!.pacing;
+    return nowMs - settled.atMs < resolveAfterMs ? after : { ...after, rank: 2 };
   }
 
   #replaceMember(
@@ -304,8 +351,15 @@ export class IncidentBook {
     const plan = this.#options.plans.get(HOST_RULE)!;
     const open = this.#memory.incident(HOST_RULE, "*");
     if (open !== undefined) {
-      if (this.#memory.membersOf(open).has(key)) return open.id;
-      const cause = { word: wordOfHost(event), event, eventAtMs: nowMs };
+      const cause: Cause = { word: wordOfHost(event), event, eventAtMs: nowMs };
+      const known = this.#memory.membersOf(open).get(key);
+      if (known !== undefined) {
+        // How bad it is for one of so many is in its message only while that is not told yet.
+        if (known.joined === true || known.rank === 0) {
+          this.#failAgain(open, { key, member: known }, { plan, cause, isWorse: false });
+        }
+        return open.id;
+      }
       return this.#grow(open, { process, key }, { plan, cause }).id;
     }
     if (count < hostIncident.processes) return undefined;

@@ -1,6 +1,7 @@
 // What is told of an incident, now or later: each of its messages, and when to look at it again. It
 // is asked whenever something happened to an incident, and when its time has come.
 
+import { processOf } from "../events/event.ts";
 import { NO_ENDS } from "./flapping.ts";
 import { HOST_RULE } from "./host_incident.ts";
 import type { Holds, News } from "./holds.ts";
@@ -13,14 +14,14 @@ import {
   type TellingKind,
   type Told,
 } from "./incident.ts";
-import type { Hold } from "./muting.ts";
+import { type Hold, isMuted } from "./muting.ts";
 import { LONGEST_REMINDER_MS } from "./pacing.ts";
 import type { Plan } from "./plan.ts";
 import type { HoldReason } from "./reason.ts";
 import type { RuleMemory } from "./rule_memory.ts";
 import type { Draft, Verdict } from "./step.ts";
 import type { Suppression } from "./suppression.ts";
-import { settlingOfAll, tellingOf } from "./telling.ts";
+import { settlingOfAll, tellingOf, toldOf } from "./telling.ts";
 
 /** What the teller works with. */
 export interface TellerOptions {
@@ -61,25 +62,34 @@ export class IncidentTeller {
 
   /** Tells what is to be told of an incident now, and notes when to look at it again. */
   consider(id: string, nowMs: number, draft: Draft): Verdict | undefined {
-    const incident = this.#memory.byId(id);
-    if (incident === undefined) return undefined;
-    const plan = this.#plans.get(incident.rule)!;
+    const before = this.#memory.byId(id);
+    if (before === undefined) return undefined;
+    const plan = this.#plans.get(before.rule)!;
     if (this.#memory.stopping) {
-      return this.#putHeld(incident, { reason: "supervisord-stopping" });
+      return this.#putHeld(before, { reason: "supervisord-stopping" });
     }
-    if (incident.unsettled === 0 && nowMs >= incident.wellUntilMs) {
-      return this.#end(incident, plan, nowMs, draft);
+    if (before.unsettled === 0 && nowMs >= before.wellUntilMs) {
+      return this.#end(before, plan, nowMs, draft);
     }
-    const news = newsOf(incident);
-    const hold = news && this.#holds.ofNews(incident, plan, { news, nowMs });
-    if (news !== undefined && hold === undefined) {
-      const fired = this.#fire(incident, plan, { news, nowMs, draft });
+    const incident = this.#withoutUnseen(before, nowMs);
+    let hold: Hold | undefined;
+    for (const news of newsOf(incident)) {
+      const own = this.#holds.ofNews(incident, plan, { news, nowMs });
+      if (own !== undefined) {
+        hold = earlier(hold, own);
+        continue;
+      }
+      // What holds the one is no word about the other.
+      const told = hold === undefined ? incident : { ...incident, held: undefined };
+      const fired = this.#fire(told, plan, { news, nowMs, draft });
       // What was held may have waited past the time to tell others.
-      if (this.#tellMore(fired, plan, nowMs, draft) === undefined) this.#put(fired);
+      const more = this.#tellMore(fired, plan, { hold, nowMs, draft });
+      if (more === undefined) this.#put(fired, hold);
       return { verdict: "alert", reason: news };
     }
-    if (news === undefined) {
-      const more = this.#tellMore(incident, plan, nowMs, draft);
+    // A silence of some is none of the others that are down.
+    if (hold === undefined || isMuted(hold)) {
+      const more = this.#tellMore(incident, plan, { hold, nowMs, draft });
       if (more !== undefined) return more;
     }
     this.#put(incident, hold);
@@ -91,8 +101,39 @@ export class IncidentTeller {
     };
   }
 
-  /** A reminder or an escalation, if one is due. */
-  #tellMore(incident: Incident, plan: Plan, nowMs: number, draft: Draft): Verdict | undefined {
+  /** Forgets what came and went while it was meant to be quiet; the next time it is news again. */
+  #withoutUnseen(incident: Incident, nowMs: number): Incident {
+    const { told } = incident;
+    let seen = incident;
+    for (const news of newsOf(incident)) {
+      if (told === undefined || !this.#holds.isUnseen(incident, news, nowMs)) continue;
+      if (news === "worse") {
+        seen = { ...seen, rank: told.rank };
+        for (const [key, member] of this.#memory.membersOf(incident)) {
+          if ((member.rank ?? 0) <= told.rank) continue;
+          this.#memory.putMember(incident, { ...member, rank: told.rank }, key);
+        }
+      } else {
+        seen = { ...seen, joined: 0, newest: undefined };
+        for (const [key, { joined, toldRank, ...member }] of this.#memory.membersOf(incident)) {
+          if (joined !== true) continue;
+          this.#memory.putMember(incident, { ...member, rank: toldRank ?? 0 }, key);
+        }
+      }
+    }
+    return seen;
+  }
+
+  /** A reminder or an escalation, if one is due; `hold` is of what is new. */
+  #tellMore(
+    incident: Incident,
+    plan: Plan,
+    { hold, nowMs, draft }: {
+      readonly hold: Hold | undefined;
+      readonly nowMs: number;
+      readonly draft: Draft;
+    },
+  ): Verdict | undefined {
     const { told, acknowledged } = incident;
     if (told === undefined || acknowledged !== undefined || incident.unsettled === 0) {
       return undefined;
@@ -101,7 +142,7 @@ export class IncidentTeller {
     const reminds = told.remindAtMs !== undefined && nowMs >= told.remindAtMs;
     if (!escalates && !reminds) return undefined;
     const gate = this.#holds.ofAny(incident, plan, nowMs);
-    if (gate !== undefined) return this.#putHeld(incident, gate);
+    if (gate !== undefined) return this.#putHeld(incident, earlier(gate, hold));
     let now: Told = told;
     if (escalates) {
       now = { ...now, messages: now.messages + 1, escalateAtMs: undefined, escalated: true };
@@ -112,7 +153,7 @@ export class IncidentTeller {
       now = reminded(now, plan.pacing.remindEveryMs, nowMs);
       this.#tell("reminder", { ...incident, told: now }, { nowMs, draft });
     }
-    this.#put({ ...incident, told: now });
+    this.#put({ ...incident, told: now }, hold);
     return { verdict: "alert", reason: escalates ? "escalation-due" : "reminder-due" };
   }
 
@@ -130,7 +171,9 @@ export class IncidentTeller {
     const joins = (before?.joins ?? 0) + (news === "joined" ? 1 : 0);
     const told: Told = {
       atMs: before?.atMs ?? nowMs,
-      rank: incident.rank,
+      rank: before !== undefined && news === "joined" && !this.#isNewcomers(incident)
+        ? before.rank
+        : incident.rank,
       messages: (before?.messages ?? 0) + 1,
       reminders: before?.reminders ?? 0,
       ...(joins > 0 && { joins }),
@@ -156,28 +199,41 @@ export class IncidentTeller {
       nowMs,
       draft,
     });
-    if (incident.joined > 0) this.#welcome(fired);
+    if (incident.joined > 0 || news === "opened") this.#welcome(fired, news);
     const tally = this.#memory.tally(incident.rule, incident.key);
     this.#memory.putTally({ ...tally, untold: 0, toldAtMs: nowMs });
     return fired;
   }
 
-  /** Those who came in are told, and newcomers no more. */
-  #welcome(incident: Incident): void {
-    for (const [key, { joined, ...member }] of this.#memory.membersOf(incident)) {
-      if (joined === true) this.#memory.putMember(incident, member, key);
+  /** Whether the worst that happened, happened to one who came in. */
+  #isNewcomers(incident: Incident): boolean {
+    const process = processOf(incident.event);
+    return process !== undefined &&
+      this.#memory.membersOf(incident).get(processKey(process))?.joined === true;
+  }
+
+  /** Those who came in are told, and newcomers no more; who is well was not named with the ill. */
+  #welcome(incident: Incident, news: News): void {
+    const namesAll = news === "joined" || incident.unsettled === 0;
+    for (const [key, member] of this.#memory.membersOf(incident)) {
+      const { joined, toldRank, ...welcomed } = member;
+      const isNamed = namesAll || member.settled === undefined;
+      if (joined !== true && (isNamed || news !== "opened")) continue;
+      const rank = isNamed ? {} : { rank: toldRank ?? 0 } as const;
+      this.#memory.putMember(incident, { ...welcomed, ...rank }, key);
     }
   }
 
   /** All have been well for long enough. */
   #end(incident: Incident, plan: Plan, nowMs: number, draft: Draft): Verdict | undefined {
     const members = [...this.#memory.membersOf(incident).values()];
-    const settling = settlingOfAll(members);
+    const known = toldOf(members);
+    const settling = settlingOfAll(known);
     const { told } = incident;
     const isSaid = told !== undefined && settling !== "removed" && plan.pacing.tellsResolved;
     let over = incident;
     if (isSaid) {
-      const muted = this.#holds.ofProcesses(members, nowMs);
+      const muted = this.#holds.ofProcesses(known, nowMs);
       if (muted !== undefined) return this.#putHeld(incident, muted);
       over = { ...incident, told: { ...told, messages: told.messages + 1 } };
       this.#tell("resolved", over, { nowMs, draft });
@@ -239,9 +295,11 @@ export class IncidentTeller {
     const { told, unsettled, acknowledged, wellUntilMs } = incident;
     let dueAtMs = hold?.untilMs ?? Infinity;
     if (unsettled === 0) dueAtMs = Math.min(dueAtMs, wellUntilMs);
-    // While something new is held, nothing old is repeated.
-    else if (told !== undefined && acknowledged === undefined && hold === undefined) {
-      dueAtMs = Math.min(told.remindAtMs ?? Infinity, told.escalateAtMs ?? Infinity);
+    // While something new is held, nothing old is repeated, unless it is held for some only.
+    else if (
+      told !== undefined && acknowledged === undefined && (hold === undefined || isMuted(hold))
+    ) {
+      dueAtMs = Math.min(dueAtMs, told.remindAtMs ?? Infinity, told.escalateAtMs ?? Infinity);
     }
     this.#putWith(incident, hold?.reason, dueAtMs === Infinity ? undefined : dueAtMs);
   }
@@ -293,9 +351,17 @@ export function repaced(
   };
 }
 
-/** What of an incident has not been told yet. */
-function newsOf({ told, rank, joined }: Incident): News | undefined {
-  if (told === undefined) return "opened";
-  if (rank > told.rank) return "worse";
-  return joined > 0 ? "joined" : undefined;
+/** What of an incident has not been told yet; the worst first. */
+function newsOf({ told, rank, joined }: Incident): readonly News[] {
+  if (told === undefined) return ["opened"];
+  return [...rank > told.rank ? ["worse"] as const : [], ...joined > 0 ? ["joined"] as const : []];
+}
+
+/** The first of two, until the earlier end of both. */
+function earlier(hold: Hold, other: Hold | undefined): Hold;
+function earlier(hold: Hold | undefined, other: Hold): Hold;
+function earlier(hold: Hold | undefined, other: Hold | undefined): Hold | undefined {
+  if (hold === undefined || other === undefined) return hold ?? other;
+  const untilMs = Math.min(hold.untilMs ?? Infinity, other.untilMs ?? Infinity);
+  return untilMs === Infinity ? hold : { ...hold, untilMs };
 }

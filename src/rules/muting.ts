@@ -13,6 +13,11 @@ export interface Hold {
   readonly untilMs?: number;
 }
 
+/** Whether it is of what is meant to be quiet, and so of some processes and not of others. */
+export function isMuted(hold: Hold | undefined): boolean {
+  return hold?.reason === "silenced" || hold?.reason === "maintenance";
+}
+
 /** A process, or a group, or neither: then it is about all there is. */
 export interface Subject {
   readonly process?: ProcessName | undefined;

@@ -33,6 +33,7 @@ export function readMember(json: string): Member | undefined {
     (row): row is Fields<Member> =>
       isProcess(row.process) && isOneOf(STATES, row.state) &&
       [row.flapping, row.joined].every((flag) => flag === undefined || flag === true) &&
+      isOneOf([undefined, 0, 1, 2, 3], row.rank) && isOneOf([undefined, 1, 2, 3], row.toldRank) &&
       (row.settled === undefined ||
         isRecord(row.settled) && isOneOf(SETTLINGS, row.settled.how) &&
           isNumber(row.settled.atMs)),

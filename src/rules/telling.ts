@@ -53,8 +53,9 @@ export function tellingOf(
   const { told } = incident;
   const escalated = told?.escalated === true ? escalate?.to ?? [] : [];
   const ill = members.filter(({ settled }) => settled === undefined);
-  const shown = kind === "resolved" || ill.length === 0 ? members : ill;
-  const settledMs = Math.max(...members.map(({ settled }) => settled?.atMs ?? nowMs));
+  const known = kind === "resolved" ? toldOf(members) : members;
+  const shown = kind === "resolved" || ill.length === 0 ? known : ill;
+  const settledMs = Math.max(...known.map(({ settled }) => settled?.atMs ?? nowMs));
   const about = newest ?? incident;
   const joined = newest && members.filter((member) => member.joined === true);
   return {
@@ -72,7 +73,7 @@ export function tellingOf(
       sinceMs: incident.startedAtMs,
       ...(kind === "resolved" && {
         downMs: Math.max(0, settledMs - incident.startedAtMs),
-        settling: settlingOfAll(members),
+        settling: settlingOfAll(known),
       }),
       ...(members.some(({ flapping }) => flapping) && { flapping: true }),
       ends: incident.ends,
@@ -90,6 +91,12 @@ export function tellingOf(
       ...(heldBy !== undefined && !ORDINARY_HOLDS.includes(heldBy) && { heldBy }),
     },
   };
+}
+
+/** Those whose end is told: all but who failed and ran again before anything of it was told. */
+export function toldOf(members: readonly Member[]): readonly Member[] {
+  const told = members.filter(({ rank }) => rank !== 0);
+  return told.length > 0 ? told : members;
 }
 
 /** How an incident ended: running if any process is, and removed only if all are. */

@@ -34,7 +34,11 @@ Deno.test("readIncident() and readMember() read what is remembered of a newcomer
   assertEquals(members.map(({ joined }) => joined), [undefined, undefined, true]);
   const json = JSON.stringify(incident);
   assertEquals(readIncident(json), JSON.parse(json));
-  for (const member of members) assertEquals(readMember(JSON.stringify(member)), member);
+  for (const member of members) {
+    assertEquals(readMember(JSON.stringify(member)), member);
+    const { rank, ...older } = member;
+    assertEquals([rank, readMember(JSON.stringify(older))], [1, older]);
+  }
 });
 
 Deno.test("readIncident() and readMember() take no row of which half is damaged", () => {
@@ -49,7 +53,14 @@ Deno.test("readIncident() and readMember() take no row of which half is damaged"
       { ...incident, word: "nothing" },
     ]
   ) assertEquals(readIncident(JSON.stringify(damaged)), undefined);
-  for (const damaged of [{ ...members[2], joined: "yes" }, { ...members[2], flapping: 1 }]) {
+  for (
+    const damaged of [
+      { ...members[2], joined: "yes" },
+      { ...members[2], flapping: 1 },
+      { ...members[2], rank: 4 },
+      { ...members[2], toldRank: 0 },
+    ]
+  ) {
     assertEquals(readMember(JSON.stringify(damaged)), undefined);
   }
 });

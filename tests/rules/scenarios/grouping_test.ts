@@ -110,14 +110,97 @@ a newcomer waits on over a restart
   61s  superbell restarts
   91s                    => joined crash web:b, 2 down, since 1m31s, ended 2 times
 
+a newcomer that was told as a crash and goes FATAL is news again
+  { on: [crash, fatal], group_by: group }
+  0s   web:a FATAL       => (group-wait)
+  5s                     => firing fatal web:a, since 5s
+  20s  web:b EXITED      => (group-wait)
+  25s                    => joined crash web:b, 2 down, since 25s
+  30s  web:b FATAL       => (group-wait)
+  35s                    => joined fatal web:b, 2 down, since 35s
+  40s  web:b STARTING
+  41s  web:b FATAL       => (already-told)
+
+who was told with the first and goes FATAL after another is news too
+  { on: [crash, fatal], group_by: group }
+  0s   web:a EXITED      => (group-wait)
+  1s   web:b EXITED      => (group-wait)
+  5s                     => firing crash web:a web:b, since 5s, ended 2 times
+  10s  web:a FATAL       => firing fatal web:a web:b, since 10s, ended 2 times
+  11s  web:b FATAL       => (group-wait)
+  16s                    => joined fatal web:b, 2 down, since 16s, ended 2 times
+
+a newcomer that goes FATAL before it is told is told as FATAL
+  { on: [crash, fatal], group_by: group }
+  0s   web:a FATAL       => (group-wait)
+  5s                     => firing fatal web:a, since 5s
+  20s  web:b EXITED      => (group-wait)
+  22s  web:b FATAL       => (group-wait)
+  25s                    => joined fatal web:b, 2 down, since 25s
+  30s  web:b STARTING
+  31s  web:b FATAL       => (already-told)
+
+a newcomer that goes FATAL hours later is news, while another is down all the time
+  { on: [crash, fatal], group_by: group, remind_every: 0s }
+  0s    web:a FATAL      => (group-wait)
+  5s                     => firing fatal web:a, since 5s
+  20s   web:b EXITED     => (group-wait)
+  25s                    => joined crash web:b, 2 down, since 25s
+  26s   web:b RUNNING
+  3h    web:b EXITED     => (already-told)
+  3h1s  web:b FATAL      => (group-wait)
+  3h6s                   => joined fatal web:b, 2 down, since 3h6s, ended 2 times
+
+FATAL once more is news after the process has run for resolve_after, and only then
+  { on: [crash, fatal], group_by: group, group_wait: 0s, remind_every: 0s }
+  0s    web:a FATAL      => firing fatal web:a
+  20s   web:b FATAL      => joined fatal web:b, 2 down, since 20s
+  30s   web:b RUNNING
+  40s   web:b EXITED     => (already-told)
+  41s   web:b FATAL      => (already-told)
+  1h    web:b RUNNING
+  2h    web:b EXITED     => (already-told)
+  2h1s  web:b FATAL      => joined fatal web:b, 2 down, since 2h1s, ended 2 times
+
+a newcomer that begins to flap is news again
+  { on: [crash, fatal, flapping], group_by: group, group_wait: 0s, flapping: { exits: 2, within: 1m } }
+  0s   web:a FATAL       => firing fatal web:a
+  20s  web:b EXITED      => joined crash web:b, 2 down, since 20s
+  21s  web:b RUNNING
+  30s  web:b EXITED      => joined flapping web:b, 2 down, since 30s, ended 2 times
+  31s  web:b RUNNING
+  40s  web:b EXITED      => (already-told)
+
+that a newcomer goes FATAL is told over a restart
+  { on: [crash, fatal], group_by: group }
+  0s   web:a FATAL       => (group-wait)
+  5s                     => firing fatal web:a, since 5s
+  20s  web:b EXITED      => (group-wait)
+  25s                    => joined crash web:b, 2 down, since 25s
+  1m   superbell restarts
+  2m   web:b FATAL       => (group-wait)
+  2m5s                   => joined fatal web:b, 2 down, since 2m5s
+
 resolved when all of the group have been well
   { on: crash, group_by: group }
   0s   web:a EXITED      => (group-wait)
   1s   web:b EXITED      => (group-wait)
   2s   web:a RUNNING
   5s                     => firing crash web:b, since 5s, ended 2 times
+  6s   web:a EXITED      => (group-wait)  # nothing of it was told
+  11s                    => joined crash web:a, 2 down, since 11s, ended 3 times
+  50s  web:a RUNNING
   1m   web:b RUNNING
-  1m30s                  => resolved running web:a web:b, down 1m, ended 2 times
+  1m30s                  => resolved running web:a web:b, down 1m, ended 3 times
+
+who failed and ran again before the first message is not in the last one either
+  { on: [crash, fatal], group_by: group }
+  0s   web:a FATAL       => (group-wait)
+  1s   web:b EXITED      => (group-wait)
+  2s   web:b RUNNING
+  5s                     => firing fatal web:a, since 5s
+  34s  web:a RUNNING
+  1m4s                   => resolved running web:a, down 34s
 
 group_by: host gathers all groups
   { on: crash, group_by: host, group_wait: 2s }

@@ -48,6 +48,92 @@ a silence of one program leaves the others of a group loud
   1s    web:a EXITED     => (silenced)
   2s    web:b EXITED     => firing crash web:a web:b, since 1s, ended 2 times, held: silenced
 
+a silence holds a newcomer while others of the incident are down
+  { on: [crash, fatal], group_by: group, group_wait: 0s }
+  0s    web:a FATAL      => firing fatal web:a
+  1m    silence web:b for 30m
+  2m    web:b EXITED     => (silenced)
+  31m                    => joined crash web:b, 2 down, since 31m, held: silenced
+
+a newcomer that comes and goes during its silence is never told, and the next time is news
+  { on: [crash, fatal], group_by: group, group_wait: 0s, remind_every: 0s }
+  0s    web:a FATAL      => firing fatal web:a
+  1m    silence web:b for 30m
+  2m    web:b EXITED     => (silenced)
+  3m    web:b RUNNING
+  1h    nothing
+  2h    web:b EXITED     => joined crash web:b, 2 down, since 2h, ended 2 times
+
+what was told of one is not news again after its silence, nor left out of the end
+  { on: [crash, fatal], group_by: group, group_wait: 0s, remind_every: 0s }
+  0s    web:a FATAL      => firing fatal web:a
+  1s    web:b EXITED     => joined crash web:b, 2 down, since 1s
+  1m    silence web:b for 30m
+  2m    web:b FATAL      => (silenced)
+  3m    web:b RUNNING
+  1h    web:b EXITED     => (already-told)
+  2h    web:b RUNNING
+  2h    web:a RUNNING
+  2h30s => resolved running web:a web:b, down 2h, ended 2 times
+
+who came and went during a silence is not in the last message
+  { on: [crash, fatal], group_by: group, group_wait: 0s, remind_every: 0s }
+  0s    web:a FATAL      => firing fatal web:a
+  1m    silence web:b for 30m
+  2m    web:b EXITED     => (silenced)
+  3m    web:b RUNNING
+  1h    web:a RUNNING
+  1h30s                  => resolved running web:a, down 1h
+
+a silence of one of two newcomers leaves the other loud
+  { on: [crash, fatal], group_by: group, group_wait: 0s, remind_every: 0s }
+  0s    web:a FATAL      => firing fatal web:a
+  1m    silence web:b for 30m
+  2m    web:b EXITED     => (silenced)
+  3m    web:b RUNNING
+  4m    web:c EXITED     => joined crash web:c, 2 down, since 4m, ended 2 times
+  1h    nothing
+
+a silence holds that one gets worse, and not who else comes in
+  { on: [crash, fatal], group_by: group, group_wait: 0s }
+  0s    web:a EXITED     => firing crash web:a
+  1s    web:b EXITED     => joined crash web:b, 2 down, since 1s, ended 2 times
+  1m    silence web:b for 30m
+  2m    web:b FATAL      => (silenced)
+  3m    web:c EXITED     => joined crash web:c, 3 down, since 3m, ended 3 times
+  31m                    => firing fatal web:a web:b web:c, since 31m, ended 3 times, held: silenced
+
+what got worse during its silence and runs again is never told
+  { on: [crash, fatal], group_by: group, group_wait: 0s, remind_every: 0s }
+  0s    web:a EXITED     => firing crash web:a
+  1s    web:b EXITED     => joined crash web:b, 2 down, since 1s, ended 2 times
+  1m    silence web:b for 30m
+  2m    web:b FATAL      => (silenced)
+  3m    web:b RUNNING
+  1h    nothing
+  2h    web:a FATAL      => firing fatal web:a, since 2h, ended 2 times
+
+a silence of a newcomer holds no reminder and no escalation of the others
+  { on: [crash, fatal], group_by: group, group_wait: 0s, remind_every: 1h, escalate: { after: 30m, to: boss } }
+  0s    web:a FATAL      => firing fatal web:a
+  1m    silence web:b for 3h
+  2m    web:b EXITED     => (silenced)
+  30m   => escalated fatal web:a web:b to boss, since 30m
+  1h    => reminder 1 fatal web:a web:b to oncall, boss, since 1h
+  3h    => reminder 2 fatal web:a web:b to oncall, boss, since 3h
+  3h1m  => joined crash web:b to oncall, boss, 2 down, since 3h1m, held: silenced
+
+a maintenance window holds a newcomer while others of the incident are down
+  maintenance:
+    - { from: "10:00", to: "11:00", where: { process: "web:b" } }
+  on: [crash, fatal]
+  group_by: group
+  group_wait: 0s
+  0s    web:a FATAL      => firing fatal web:a
+  2m    web:b EXITED     => (maintenance)
+  3m    web:b FATAL      => (maintenance)
+  1h                     => joined fatal web:b, 2 down, since 1h, held: maintenance
+
 a deploy script opens a silence, and ends it
   0s    remote superbell.silence: web:* 30m deploy v2
   0s    (log) silence 6ffe8994 of web:* until 2026-11-21T10:30:00.000Z: deploy v2

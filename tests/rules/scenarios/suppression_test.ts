@@ -117,6 +117,17 @@ host_incident: who was in it already is told only in reminders
   1m    web:a EXITED     => (host-incident)
   4h1s  => reminder 1 crash web:a web:b to boss, since 4h1s, ended 3 times, critical
 
+host_incident: a newcomer that goes FATAL before it is told is told as FATAL
+  host_incident: { processes: 2, within: 10s, to: boss }
+  rules: [{ name: a, on: [crash, fatal], group_by: group }]
+  0s    web:a EXITED     => (group-wait)
+  1s    web:b EXITED     => firing crash web:a web:b to boss, since 1s, ended 2 times, critical & (host-incident)
+  1m    db:x EXITED      => (group-wait) & (host-incident)
+  61s   db:x FATAL       => (host-incident)
+  70s   => joined fatal db:x to boss, 3 down, since 1m10s, ended 3 times, critical
+  80s   web:a FATAL      => (host-incident)  # it is one disaster
+  2m    nothing
+
 host_incident: what stays down is in its reminder
   host_incident: { processes: 3, within: 10s, to: boss, remind_every: 1h }
   on: crash
