@@ -44,9 +44,21 @@ export function startHttpServer(
   return {
     origin: `${scheme}://127.0.0.1:${server.addr.port}`,
     requests,
-    [Symbol.asyncDispose]: () => server.shutdown(),
+    async [Symbol.asyncDispose]() {
+      let timer: number | undefined;
+      const late = new Promise<void>((resolve) => timer = setTimeout(resolve, SHUTDOWN_MS));
+      await Promise.race([server.shutdown(), late]);
+      clearTimeout(timer);
+      server.unref();
+    },
   };
 }
+
+/**
+ * What runs is answered before a server ends. Deno 2.7 waits for ever for a connection that was
+ * accepted at that moment and whose client has gone.
+ */
+const SHUTDOWN_MS = 5000;
 
 /** Hands every connection to `serve` and closes what is left of them at the end. */
 export function startTcpServer(
