@@ -35,7 +35,7 @@ help:
 	@echo 'make ok              formatting, lint and types: seconds'
 	@echo 'make test            everything: ok, build, all tests'
 	@echo 'make chaos           prove what is promised: mass kill, kill -9, faults (13 minutes); ONLY=kill_nine'
-	@echo 'make bench           measure it beside other listeners; writes docs/benchmarks.md (8 minutes)'
+	@echo 'make bench           measure it beside other listeners; writes docs/benchmarks.md (10 minutes)'
 	@echo 'make bench-listener  only how long supervisord waits for it'
 	@echo 'make bench-rules     what the rules cost for each event'
 	@echo 'make clean           remove what was built (rm -r .tools also removes Deno and the caches)'
