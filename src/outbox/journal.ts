@@ -104,14 +104,16 @@ export class Journal {
     const bytes = bytesOf(event, this.#last + 1);
     if (this.#bytes + bytes.length > MOST_BYTES) return false;
     try {
-      const written = file.writeSync(bytes);
-      this.#bytes += written;
-      if (written < bytes.length) return false;
-      this.#last++;
-      return true;
+      if (file.writeSync(bytes) === bytes.length) {
+        this.#bytes += bytes.length;
+        this.#last++;
+        return true;
+      }
+      file.truncateSync(this.#bytes); // a full disk: behind half an event none can be read
     } catch {
-      return false;
+      // It is stored at once.
     }
+    return false;
   }
 
   /** Notes that the database knows of all that was appended; only inside its transaction. */
